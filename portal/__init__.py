@@ -1,0 +1,45 @@
+"""The portal: stations, services and welfare for outdoor workers, and the way from service to membership."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+
+ROOMS = (
+    "portal.front",
+    "portal.unions.tree",
+    "portal.unions.staff",
+    "portal.unions.trail",
+    "portal.members.workers",
+    "portal.members.joining",
+    "portal.members.memberships",
+    "portal.stations.register",
+    "portal.stations.visits",
+    "portal.desk",
+    "portal.me",
+)
+
+
+def create_app(settings=None, *, database_url: str | None = None):
+    """Wire the application. ``settings`` default to the environment; ``database_url`` to the embedded database's."""
+    from importlib import import_module
+
+    from flask import Flask
+
+    from portal import access, crypto, db, i18n, logs, postgres, sessions, web
+    from portal.config import Settings, carried, read_or_make
+
+    settings = settings or Settings()
+    app = Flask(__name__, template_folder=str(carried("templates")), static_folder="static")
+    keyring = settings.keyring.get_secret_value() if settings.keyring else None
+    crypto.use(
+        crypto.Keyring.from_text(keyring or read_or_make(settings.instance / "keyring.json", crypto.Keyring.new_text))
+    )
+    web.prepare(app, settings)
+    logs.prepare(app)
+    db.prepare(app, database_url or postgres.url(settings), settings.threads)
+    i18n.prepare(app)
+    sessions.prepare(app, settings)
+    for room in ROOMS:
+        import_module(room).prepare(app)
+    app.context_processor(lambda: {"actor": access.actor})
+    return app

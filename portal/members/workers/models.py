@@ -1,0 +1,152 @@
+"""Workers as people. A phone is a dated contact, never identity; identity is the document by type, or a card."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal import crypto
+from portal.db import db
+from portal.members.workers.rules import normal_id_number, normal_phone, phone_tail
+from portal.types import N_, Encrypted, Word, new_id, text_enum
+from portal.vocabulary import IdType, Industry, Occupation
+
+
+class Worker(db.Model):
+    """A person who was served or signed in; made with the least that is needed. No union owns a worker."""
+
+    __tablename__ = "workers"
+    __table_args__ = (
+        sa.CheckConstraint("(id_type IS NULL) = (id_number_cipher IS NULL)", name="id_whole"),
+        sa.CheckConstraint("(id_number_cipher IS NULL) = (id_number_index IS NULL)", name="id_indexed"),
+        # One document, one person; a merged record gives its document up.
+        sa.Index("uq_workers_id_number", "id_type", "id_number_index", unique=True),
+        sa.Index("ix_workers_name", "name"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str | None]
+    occupation: Mapped[Occupation] = mapped_column(text_enum(Occupation))
+    industry: Mapped[Industry | None] = mapped_column(text_enum(Industry))
+    is_new_form_worker: Mapped[bool] = mapped_column(default=False)
+    is_migrant_worker: Mapped[bool] = mapped_column(default=False)
+    id_type: Mapped[IdType | None] = mapped_column(text_enum(IdType))
+    id_number_cipher: Mapped[bytes | None]
+    id_number_index: Mapped[bytes | None]
+    never_invite_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    id_number = Encrypted("id_number", index=normal_id_number)
+
+
+class WorkerPhone(db.Model):
+    """A phone a worker used from–until. Several people may share one; a confirmed one answered with a code."""
+
+    __tablename__ = "worker_phones"
+    __table_args__ = (
+        sa.CheckConstraint("until IS NULL OR until >= since", name="until_after_since"),
+        sa.Index(
+            "uq_worker_phones_open", "worker_id", "phone_index", unique=True, postgresql_where=sa.text("until IS NULL")
+        ),
+        sa.Index("ix_worker_phones_phone_index", "phone_index", postgresql_where=sa.text("until IS NULL")),
+        sa.Index("ix_worker_phones_tail_index", "tail_index", postgresql_where=sa.text("until IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    worker_id: Mapped[UUID] = mapped_column(sa.ForeignKey("workers.id"))
+    phone_cipher: Mapped[bytes]
+    phone_index: Mapped[bytes]
+    tail_index: Mapped[bytes]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+
+    phone = Encrypted("phone", index=normal_phone)
+
+    @staticmethod
+    def tail_lookup(value: str) -> bytes:
+        """The blind index of the last four digits; ask for it only among people met within scope."""
+        return crypto.ring().digest("index:worker_phones.tail", phone_tail(value))
+
+
+class CardKind(Word):
+    """Where a card code stands."""
+
+    SCREEN = "screen", N_("On the phone")
+    PRINTED = "printed", N_("Printed card")
+
+
+class WorkerCard(db.Model):
+    """A code that finds its worker at any desk. Only its blind index is searched; it may be revoked."""
+
+    __tablename__ = "worker_cards"
+    __table_args__ = (
+        sa.Index("ix_worker_cards_worker_id", "worker_id"),
+        sa.Index(
+            "uq_worker_cards_screen", "worker_id", unique=True,
+            postgresql_where=sa.text("kind = 'screen' AND revoked_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    worker_id: Mapped[UUID] = mapped_column(sa.ForeignKey("workers.id"))
+    kind: Mapped[CardKind] = mapped_column(text_enum(CardKind), default=CardKind.SCREEN)
+    code_cipher: Mapped[bytes]
+    code_index: Mapped[bytes] = mapped_column(unique=True)
+    issued_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    code = Encrypted("code", index=str.upper)
+
+
+class Purpose(Word):
+    """What a worker consents to, one by one."""
+
+    SERVICE_RECORD = "service_record", N_("Keep a record of services received")
+    CONTACT = "contact", N_("Be contacted about union services and joining")
+    MEMBERSHIP = "membership", N_("Process the application to join")
+
+
+class Consent(db.Model):
+    """A consent given, and perhaps withdrawn; withdrawing is as easy as giving."""
+
+    __tablename__ = "consents"
+    __table_args__ = (
+        sa.CheckConstraint("withdrawn_at IS NULL OR withdrawn_at >= given_at", name="withdrawn_after_given"),
+        sa.Index(
+            "uq_consents_open", "worker_id", "purpose", unique=True, postgresql_where=sa.text("withdrawn_at IS NULL")
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    worker_id: Mapped[UUID] = mapped_column(sa.ForeignKey("workers.id"))
+    purpose: Mapped[Purpose] = mapped_column(text_enum(Purpose))
+    notice_version: Mapped[str]
+    channel: Mapped[str]
+    given_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class OneTimeCode(db.Model):
+    """A six-digit code sent to a phone; used once, tried five times at the most, gone after five minutes."""
+
+    __tablename__ = "one_time_codes"
+    __table_args__ = (
+        sa.CheckConstraint("tries BETWEEN 0 AND 5", name="five_tries"),
+        sa.Index("ix_one_time_codes_phone_index", "phone_index", "created_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    purpose: Mapped[str]
+    phone_cipher: Mapped[bytes]
+    phone_index: Mapped[bytes]
+    code_digest: Mapped[bytes]
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    phone = Encrypted("phone", index=normal_phone)

@@ -1,0 +1,80 @@
+"""How long each personal column lives. A test refuses a column that looks personal and has no entry here.
+
+This table is the published policy; the worker applies `OLD_ROWS` every night, the rest is applied on request (erase) or
+with the parts that own the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from portal import clock
+from portal.db import db
+
+DAY = timedelta(days=1)
+
+# The version of the privacy notice that a consent refers to; a new text gets a new one.
+NOTICE_VERSION = "2026-11"
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long, why, and whether the value is sensitive."""
+
+    keeps: str
+    purpose: str
+    sensitive: bool = False
+
+
+PERSONAL: dict[str, Lifetime] = {
+    "workers.name": Lifetime("until erased by the person", "to greet and find the person at the desk"),
+    "workers.id_number_cipher": Lifetime("until erased; the membership keeps it while it lasts", "one person, one membership"),
+    "workers.id_number_index": Lifetime("as the number", "to find the same document again"),
+    "worker_phones.phone_cipher": Lifetime("180 days after it stopped being used", "to find and reach the person"),
+    "worker_phones.phone_index": Lifetime("as the number", "to find the person by phone"),
+    "worker_phones.tail_index": Lifetime("as the number", "to find the person by the last four digits"),
+    "worker_cards.code_cipher": Lifetime("until revoked", "to show the card"),
+    "worker_cards.code_index": Lifetime("until revoked", "to find the person by card"),
+    "one_time_codes.phone_cipher": Lifetime("1 day", "to send the code, and to register whoever answers with it"),
+    "one_time_codes.phone_index": Lifetime("1 day", "to check the code"),
+    "applications.name": Lifetime("3 years after the decision", "to decide the application"),
+    "applications.id_number_cipher": Lifetime("3 years after the decision", "to decide the application"),
+    "applications.id_number_index": Lifetime("as the number", "to find a double application"),
+    "applications.phone_cipher": Lifetime("3 years after the decision", "to answer the applicant"),
+    "applications.phone_index": Lifetime("as the number", "to confirm by code"),
+    "applications.employer_name": Lifetime("3 years after the decision", "to find the right union"),
+    "stations.phone": Lifetime("while the station stands", "to call the station; everyone sees it"),
+    "station_imports.report_cipher": Lifetime("30 days", "to put refused rows of a workbook right"),
+    "messages.recipient_cipher": Lifetime("30 days", "to send and resend the message"),
+    "messages.body_cipher": Lifetime("30 days", "to send and resend the message"),
+    "accounts.name": Lifetime("while audit entries name the account", "to show who acted"),
+    "accounts.totp_cipher": Lifetime("until the account is closed or invited anew", "to check the second factor", sensitive=True),
+    "accounts.sign_in_name": Lifetime("while audit entries name the account", "to sign in"),
+    "attempts.subject": Lifetime("1 day", "to slow down guessing"),
+    "attempts.client": Lifetime("1 day", "to slow down guessing"),
+}
+
+# Table, condition on age, how old: what the nightly job deletes. Events and registers are never here.
+OLD_ROWS: tuple[tuple[str, str, timedelta], ...] = (
+    ("attempts", "at < :before", DAY),
+    ("one_time_codes", "created_at < :before", DAY),
+    ("messages", "ended_at < :before", 30 * DAY),
+    ("station_imports", "at < :before", 30 * DAY),
+    ("idempotency_keys", "at < :before", 3 * DAY),
+    ("sessions", "expires_at < :before OR revoked_at < :before", 30 * DAY),
+)
+
+
+def apply(*, dry_run: bool = False) -> dict[str, int]:
+    """Delete what is past its time; answers how many rows of each table. Flushes, never commits."""
+    counts = {}
+    for table, condition, age in OLD_ROWS:
+        values = {"before": clock.now() - age}
+        if dry_run:
+            counts[table] = db.session.scalar(sa.text(f"SELECT count(*) FROM {table} WHERE {condition}"), values)
+        else:
+            counts[table] = db.session.execute(sa.text(f"DELETE FROM {table} WHERE {condition}"), values).rowcount
+    return counts

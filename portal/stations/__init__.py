@@ -1,0 +1,1 @@
+"""Stations: the register, and the visits to them."""

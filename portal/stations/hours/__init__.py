@@ -1,0 +1,1 @@
+"""Opening hours: pure rules about weekly stretches; the register keeps the rows."""

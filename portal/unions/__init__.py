@@ -1,0 +1,1 @@
+"""Unions: the tree, and the staff who are appointed in it."""

@@ -1,0 +1,8 @@
+"""The union tree: bodies, where each stands, and what lies beneath it."""
+
+
+def prepare(app) -> None:
+    """Register this room with an application."""
+    from portal.unions.tree import models, views  # noqa: F401
+
+    app.register_blueprint(views.bp)

@@ -1,0 +1,142 @@
+"""What all tests share: a real PostgreSQL, one migrated template cloned per worker, an inspecting client.
+
+Each test runs in the database of its worker and finds it as the template left it: afterwards every table that was
+written is emptied again (truncating is quick, and unlike a rolled-back savepoint it lets tests use real commits, locks and
+several connections, which is what most of our promises are about).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from portal import create_app, postgres
+from portal.config import Settings
+from portal.db import db as database
+from tests.client import InspectingClient
+
+INSTANCE = Path(__file__).resolve().parent.parent / "instance" / "tests"
+TEMPLATE = "portal_template"
+KEYRING = (
+    '{"current": "k1", "keys": {"k1": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="},'
+    ' "index": "aW5kZXgga2V5IGZvciB0ZXN0cyBvbmx5LCAzMiBieXQ="}'
+)
+
+
+def settings_for(url: str, **changes) -> Settings:
+    """Settings of a test application."""
+    values = {"environment": "test", "instance": INSTANCE, "database_url": url, "keyring": SecretStr(KEYRING),
+              "secret_key": SecretStr("tests only: a signing key of enough length"), "threads": 8}  # fmt: skip
+    return Settings(**(values | changes))
+
+
+@pytest.fixture(scope="session")
+def template_url() -> str:
+    """The address of the migrated template database; made once by whichever worker comes first."""
+    INSTANCE.mkdir(parents=True, exist_ok=True)
+    outside = os.environ.get("DATABASE_URL")
+    url = postgres.ensure(Settings(instance=INSTANCE, database_url=outside, keyring=SecretStr(KEYRING)))
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    name = f"{TEMPLATE}_{run[:12]}"
+    with (INSTANCE / "template-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mark = INSTANCE / f"{name}.made"
+        if not mark.exists():
+            for old in INSTANCE.glob(f"{TEMPLATE}_*.made"):
+                old.unlink()
+            postgres.create_database(url, name)
+            _migrate(postgres.with_database(url, name))
+            mark.touch()
+    return postgres.with_database(url, name)
+
+
+def _migrate(url: str) -> None:
+    from flask_migrate import upgrade
+
+    app = create_app(settings_for(url), database_url=url)
+    with app.app_context():
+        upgrade()
+        database.engine.dispose()
+        app.extensions["portal.autocommit"].dispose()
+
+
+@pytest.fixture(scope="session")
+def clone(template_url, worker_id):
+    """A function that clones the template under a new name and answers its address."""
+    made = []
+
+    def make(label: str) -> str:
+        name = f"portal_{label}_{worker_id}_{os.getpid()}"
+        postgres.drop_database(template_url, name)
+        with (INSTANCE / "template-lock").open("w") as lock:  # a template may not be in use while it is cloned
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            postgres.create_database(template_url, name, template=sa.make_url(template_url).database)
+        made.append(name)
+        return postgres.with_database(template_url, name)
+
+    yield make
+    for name in made:
+        postgres.drop_database(template_url, name)
+
+
+@pytest.fixture(scope="session")
+def worker_id(request) -> str:
+    """The xdist worker's name, or main."""
+    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+
+
+@pytest.fixture(scope="session")
+def application(clone):
+    """The application on this worker's database."""
+    url = clone("tests")
+    app = create_app(settings_for(url), database_url=url)
+    app.config["TESTING"] = False  # error handlers work as in life
+    app.test_client_class = InspectingClient
+    yield app
+    with app.app_context():
+        database.engine.dispose()
+        app.extensions["portal.autocommit"].dispose()
+
+
+_EMPTY = sa.text(
+    """
+    DO $$
+    DECLARE names text;
+    BEGIN
+        SET LOCAL session_replication_role = replica;
+        SELECT string_agg(format('%I', relname), ', ') INTO names
+        FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+            AND relname <> 'alembic_version';
+        EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY CASCADE';
+    END $$
+    """
+)
+
+
+@pytest.fixture
+def app(application):
+    """The application with an application context and an empty database."""
+    with application.app_context():
+        yield application
+        database.session.remove()
+    with application.app_context():
+        with database.engine.begin() as connection:
+            connection.execute(_EMPTY)
+        database.session.remove()
+
+
+@pytest.fixture
+def db(app):
+    """The database session; commit yourself when another connection must see it."""
+    return database
+
+
+@pytest.fixture
+def client(app) -> InspectingClient:
+    """A visitor's browser without JavaScript that complains about invalid pages."""
+    return app.test_client()

@@ -1,0 +1,103 @@
+"""How a station stands, how far it is, and what its entry must hold: values only."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from portal.stations.hours.rules import ALWAYS, Stretch
+from portal.stations.register import rules
+from portal.stations.register.models import NEXT_STATUSES, CoordinateSystem, StationStatus
+from portal.stations.register.rules import StationValues
+
+NOON = datetime(2026, 11, 16, 4, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence", "light"),
+    [
+        (StationStatus.SUSPENDED, "Suspended", "red"),
+        (StationStatus.UNDER_REPAIR, "Under repair", "red"),
+        (StationStatus.TRIAL, "Open around the clock", "green"),
+    ],
+)
+def test_a_shut_station_says_why_whatever_its_hours(status, sentence, light):
+    opening = rules.opening(ALWAYS, status, NOON)
+    assert (str(opening.says), opening.light) == (sentence, light)
+
+
+# --- distance ----------------------------------------------------------------------------------------
+
+
+def test_distance_along_the_earth():
+    degree = rules.distance_m(34.0, 113.0, 35.0, 113.0)
+    assert math.isclose(degree, 111_195, rel_tol=1e-4)
+    assert rules.distance_m(34.8, 113.7, 34.8, 113.7) == 0
+    assert math.isclose(
+        rules.distance_m(34.8, 113.6, 34.9, 113.9), rules.distance_m(34.9, 113.9, 34.8, 113.6), rel_tol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("metres", "exact", "words"),
+    [
+        (3, True, "0 m · 1 min walk"),
+        (318, True, "320 m · 4 min walk"),
+        (994, True, "990 m · 12 min walk"),
+        (995, True, "1.0 km · 12 min walk"),
+        (2_100, True, "2.1 km · 9 min ride"),
+        (38_400, True, "38 km"),
+        (318, False, "about 0.3 km"),
+    ],
+)
+def test_distance_in_words(metres, exact, words):
+    assert str(rules.distance_in_words(metres, exact=exact)) == words
+
+
+# --- the entry ---------------------------------------------------------------------------------------
+
+WHOLE = {"name": "花园路驿站", "county_code": "410105", "address": "花园路 1 号"}
+POINT = {"lng": Decimal("113.67"), "lat": Decimal("34.80"), "crs": CoordinateSystem.GCJ02}
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({}, []),
+        (POINT, []),
+        ({"name": None}, ["name_missing"]),
+        ({"address": None, "county_code": None}, ["county_code_missing", "address_missing"]),
+        ({"name": "长" * 61}, ["name_too_long"]),
+        (POINT | {"lat": None}, ["point_half"]),
+        (POINT | {"crs": None}, ["crs_missing"]),
+        (POINT | {"lng": Decimal("34.80"), "lat": Decimal("113.67")}, ["point_swapped"]),
+        (POINT | {"lng": Decimal("2.35"), "lat": Decimal("48.85")}, ["point_outside"]),
+        ({"stars": 6}, ["stars_wrong"]),
+        ({"area_m2": Decimal(0)}, ["area_m2_wrong"]),
+        ({"capacity": -1}, ["capacity_wrong"]),
+        ({"phone": "0371-65506000"}, []),
+        ({"phone": "13800138000"}, []),
+        ({"phone": "12351"}, []),
+        ({"phone": "0371-65506000-801"}, []),
+        ({"phone": "找老王"}, ["phone_wrong"]),
+        ({"hours": (Stretch(0, 0, 900), Stretch(0, 800, 1000))}, ["hours_overlap"]),
+        ({"hours": (Stretch(0, 0, 1441),)}, ["hours_not_whole"]),
+    ],
+)
+def test_what_keeps_an_entry_out(changes, codes):
+    assert [problem.code for problem in rules.problems_with_station(StationValues(**(WHOLE | changes)))] == codes
+
+
+def test_phones_as_they_are_written():
+    assert rules.normal_station_phone("＋86 (0371) 6550 6000转801") == "03716550600 0-801".replace(" ", "")
+    assert rules.normal_station_phone(" ") is None
+
+
+def test_withdrawn_is_the_end():
+    assert NEXT_STATUSES[StationStatus.WITHDRAWN] == ()
+    assert set(NEXT_STATUSES) == set(StationStatus)
+    assert rules.problems_with_status(StationStatus.WITHDRAWN, StationStatus.OPEN)
+    assert not rules.problems_with_status(StationStatus.OPEN, StationStatus.SUSPENDED)

@@ -1,0 +1,247 @@
+"""The walk: every staff route × every role × own, child, parent, sibling and foreign things, plain and as a fragment.
+
+Each union of the walk has things of its own, marked by a sign in their name. A role appointed at the county may open the
+county's and the town's; everything else must be 404, and no list, export or drop-down may show its sign. A route whose
+arguments the walk does not know makes it fail, so a new route cannot slip by.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+from flask import Blueprint
+
+from portal import audit, create_app
+from portal.access import ROLES, SYSTEM, Permission, Role, requires
+from portal.db import db
+from portal.stations.register.models import Station
+from portal.web import idempotency_key, page
+from tests.client import InspectingClient
+from tests.conftest import settings_for
+from tests.factories.joining import make_application, make_invitation, make_member
+from tests.factories.staff import make_account, sign_in_quickly
+from tests.factories.stations import make_station
+from tests.factories.unions import small_tree
+from tests.factories.workers import make_worker
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+# scope → (which union of small_tree, its sign, whether the county's staff may see it)
+SCOPES = {
+    "own": ("county", "甲", True),
+    "child": ("town", "乙", True),
+    "parent": ("city", "丙", False),
+    "sibling": ("sibling_county", "丁", False),
+    "foreign": ("foreign_county", "戊", False),
+}
+# Open to whoever has the permission, whatever is in the address: the code is the secret.
+NOT_SCOPED = {"desk.invitation", "stations.imported", "stations.refused"}
+
+
+def things_of(tree, union_name: str, sign: str) -> SimpleNamespace:
+    """One of everything for a union, each bearing its sign."""
+    union = getattr(tree, union_name)
+    union_id, code, name = union.id, union.code, sign * 3
+    before = db.session.scalar(sa.text("SELECT coalesce(max(id), 0) FROM audit_entries"))
+    station = make_station(union=union, name=f"{sign}站", address=f"{sign}路1号")
+    worker = make_worker(name=name)
+    application = make_application(worker, name=name)
+    member = make_member(make_worker(name=name), name=name)
+    account = make_account(roles=[(Role.OPERATOR, union)], name=name, sign_in_name=f"user.{code.lower()}")
+    appointment = db.session.scalar(sa.text("SELECT id FROM appointments WHERE account_id = :a"), {"a": account.id})
+    _, token = make_invitation(make_worker(name=name))
+    audit.record("walk", by=SYSTEM, subject=station, union_id=union_id, name=f"{sign}站")
+    # Joining goes to the county's federation by itself; the walk wants one at each union.
+    db.session.execute(sa.text("UPDATE applications SET union_id = :u WHERE id = :i"), {"u": union_id, "i": application.id})
+    db.session.execute(sa.text("UPDATE membership_records SET union_id = :u WHERE membership_id = :i"), {"u": union_id, "i": member.id})
+    db.session.flush()
+    db.session.execute(sa.text("SET LOCAL session_replication_role = replica"))  # past the trail's own guard
+    db.session.execute(sa.text("UPDATE audit_entries SET union_id = :u WHERE id > :before"), {"u": union_id, "before": before})
+    db.session.commit()
+    return SimpleNamespace(
+        sign=sign, union=code, station=station.code, application=application.id, number=member.number,
+        account=account.id, appointment=appointment, token=token,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def house(clone):
+    """An application of its own with the walk's things in it, and a planted leak that only the control looks at."""
+    url = clone("walk")
+    app = create_app(settings_for(url), database_url=url)
+    app.test_client_class = InspectingClient
+    leak = Blueprint("leak", __name__)
+
+    @leak.get("/leak")
+    @requires(Permission.KEEP_STATIONS)
+    def everything():
+        names = "、".join(db.session.scalars(sa.select(Station.name)))
+        return page("front/messages.html", messages=[], title=names)
+
+    @leak.get("/leak/<string:code>")
+    @requires(Permission.KEEP_STATIONS)
+    def anything(code: str):
+        return page("front/messages.html", messages=[], title=db.session.scalars(sa.select(Station.name).where(Station.code == code)).one())
+
+    app.register_blueprint(leak)
+    with app.app_context():
+        tree = small_tree()
+        things = {scope: things_of(tree, union, sign) for scope, (union, sign, _) in SCOPES.items()}
+        accounts = {role: make_account(roles=[(role, tree.county)], name="本人") for role in Role}
+        clients = {}
+        for role, account in accounts.items():
+            clients[role] = app.test_client()
+            with app.test_request_context():
+                sign_in_quickly(clients[role], account)
+        own_ids = {role: account.id for role, account in accounts.items()}
+    yield SimpleNamespace(app=app, things=things, clients=clients, accounts=own_ids)
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+        app.extensions["portal.autocommit"].dispose()
+
+
+def staff_rules(app, *, leak: bool = False) -> list:
+    found = [
+        rule
+        for rule in app.url_map.iter_rules()
+        if isinstance(getattr(app.view_functions[rule.endpoint], "access", None), Permission)
+        and rule.endpoint.startswith("leak.") is leak
+    ]
+    return sorted(found, key=lambda rule: rule.rule)
+
+
+def values_for(rule, thing) -> dict:
+    """What stands in an address for one union's thing."""
+    room = rule.endpoint.partition(".")[0]
+    known = {
+        "code": thing.union if room == "unions" else thing.station,
+        "application_id": thing.application,
+        "number": thing.number,
+        "id": thing.account,
+        "appointment_id": thing.appointment,
+        "token": thing.token,
+        "import_id": "00000000-0000-7000-8000-000000000000",
+    }
+    return {name: known[name] for name in rule.arguments}
+
+
+def address_of(app, rule, thing) -> str:
+    with app.test_request_context():
+        return app.url_map.bind("localhost").build(rule.endpoint, values_for(rule, thing), method=next(iter(rule.methods - {"HEAD", "OPTIONS"})))
+
+
+def text_of(answer) -> str:
+    """What an answer says, workbooks included."""
+    data = answer.get_data()
+    if data[:2] != b"PK":
+        return data.decode("utf-8", "replace")
+    with zipfile.ZipFile(io.BytesIO(data)) as book:
+        return "".join(book.read(name).decode("utf-8", "replace") for name in book.namelist() if name.endswith(".xml"))
+
+
+def leaks_in(answer) -> list[str]:
+    """Signs of unions that the county's staff may not see."""
+    said = re.sub(r"<title>.*?</title>", "", text_of(answer)) if "leak" not in answer.request.path else text_of(answer)
+    return [sign for _, sign, allowed in SCOPES.values() if not allowed and re.search(f"{sign}(站|路|[*]|{sign})", said)]
+
+
+def send(client, rule, address, *, fragment: bool = False, inspect: bool = True):
+    headers = {"HX-Request": "true", "HX-Target": "main"} if fragment else {}
+    if "GET" in rule.methods:
+        return client.get(address, headers=headers, inspect=inspect)
+    if client.token is None:
+        client.get("/privacy")
+    fields = {"csrf_token": client.token, "key": idempotency_key(), "service": "rest", "occupation": "courier", "who": "13800000000"}
+    return client.post(address, data=fields, headers=headers, inspect=inspect)
+
+
+def walk(house, *, leak: bool = False) -> list[str]:
+    wrong = []
+    for rule in staff_rules(house.app, leak=leak):
+        permission = house.app.view_functions[rule.endpoint].access
+        for role, client in house.clients.items():
+            for scope, (_, _, allowed) in SCOPES.items():
+                if not rule.arguments and scope != "own":
+                    continue
+                address = address_of(house.app, rule, house.things[scope])
+                for fragment in (False, True):
+                    answer = send(client, rule, address, fragment=fragment, inspect=scope == "own" and not fragment)
+                    wrong += judge(rule, role, scope, permission in ROLES[role], allowed, answer)
+    return wrong
+
+
+def judge(rule, role, scope, may, allowed, answer) -> list[str]:
+    where = f"{'/'.join(sorted(rule.methods - {'HEAD', 'OPTIONS'}))} {rule.rule} as {role} on {scope}: {answer.status_code}"
+    if answer.status_code >= 500:
+        return [f"{where} is a server error"]
+    if not may:
+        return [] if answer.status_code == 403 else [f"{where}, expected 403"]
+    found = [f"{where} shows {sign}" for sign in leaks_in(answer)]
+    if rule.endpoint in NOT_SCOPED or not rule.arguments:
+        return found
+    if not allowed and answer.status_code != 404:
+        found.append(f"{where}, expected 404")
+    if allowed and answer.status_code in (403, 404):
+        found.append(f"{where}, expected to be open")
+    return found
+
+
+def fingerprint(house) -> dict[str, int]:
+    """How many rows stand where, for the tables a forbidden write could touch."""
+    tables = ("stations", "unions", "accounts", "appointments", "memberships", "visits", "applications")
+    with house.app.app_context():
+        return {table: db.session.scalar(sa.text(f"SELECT count(*) FROM {table}")) for table in tables}
+
+
+@pytest.mark.usefixtures("house")
+def test_no_route_leaks(house):
+    before = fingerprint(house)
+    assert "\n".join(walk(house)) == ""
+    after = fingerprint(house)
+    # Taps of the operator and keeper at their own and their town's station are the only rows a walk may add.
+    assert {name: after[name] - before[name] for name in before if name != "visits"} == dict.fromkeys(set(before) - {"visits"}, 0)
+
+
+def test_the_planted_leaks_are_found(house):
+    found = "\n".join(walk(house, leak=True))
+    for scope in ("parent", "sibling", "foreign"):
+        assert f"/leak/<string:code> as keeper on {scope}: 200, expected 404" in found
+    for sign in "丙丁戊":
+        assert f"/leak as keeper on own: 200 shows {sign}" in found
+
+
+def test_a_withdrawn_role_is_refused_on_the_very_next_request(house):
+    with house.app.app_context():
+        account = make_account(roles=[(Role.OFFICER, db.session.scalars(sa.text("SELECT id FROM unions LIMIT 0")).first())][:0])
+        tree_county = db.session.execute(sa.text("SELECT id FROM unions WHERE code = '410105'")).scalar_one()
+        db.session.execute(
+            sa.text("INSERT INTO appointments (id, account_id, union_id, role, starts_on, created_at) "
+                    "VALUES (gen_random_uuid(), :a, :u, 'officer', current_date - 1, now())"), {"a": account.id, "u": tree_county},
+        )  # fmt: skip
+        db.session.commit()
+        client = house.app.test_client()
+        with house.app.test_request_context():
+            sign_in_quickly(client, account)
+        assert client.get("/applications").status_code == 200
+        db.session.execute(sa.text("UPDATE appointments SET ends_on = current_date - 1 WHERE account_id = :a"), {"a": account.id})
+        db.session.commit()
+    assert client.get("/applications").status_code == 403
+
+
+def test_workers_and_visitors_open_no_staff_page(house):
+    with house.app.app_context():
+        worker = make_worker()
+        client = house.app.test_client()
+        with house.app.test_request_context():
+            sign_in_quickly(client, worker, kind="worker")
+    for who in (client, house.app.test_client()):
+        for rule in staff_rules(house.app):
+            answer = send(who, rule, address_of(house.app, rule, house.things["own"]))
+            assert answer.status_code == 302 and "/staff/sign-in" in answer.location, rule.rule
+
+

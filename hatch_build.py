@@ -1,4 +1,4 @@
-"""Build hook: a standard wheel carries templates/, migrations/ and compiled catalogues; an editable install reads the checkout."""
+"""Build hook: a standard wheel carries templates/, migrations/ and catalogues; an editable install reads the checkout."""
 
 from __future__ import annotations
 

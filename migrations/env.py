@@ -17,11 +17,16 @@ def run() -> None:
         connection.execute(text("SET lock_timeout = '5s'"))
         connection.execute(text("SET statement_timeout = 0"))
         connection.commit()
-        context.configure(
-            connection=connection, target_metadata=database.metadata, compare_type=True, include_name=include
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+        context.configure(connection=connection, target_metadata=database.metadata, compare_type=True, include_name=include)
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        finally:
+            # The connection goes back to the pool and serves requests: it must not keep our time-outs.
+            connection.rollback()
+            connection.execute(text("RESET lock_timeout"))
+            connection.execute(text("SET statement_timeout = '30s'"))
+            connection.commit()
 
 
 run()

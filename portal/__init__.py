@@ -31,9 +31,7 @@ def create_app(settings=None, *, database_url: str | None = None):
     settings = settings or Settings()
     app = Flask(__name__, template_folder=str(carried("templates")), static_folder="static")
     keyring = settings.keyring.get_secret_value() if settings.keyring else None
-    crypto.use(
-        crypto.Keyring.from_text(keyring or read_or_make(settings.instance / "keyring.json", crypto.Keyring.new_text))
-    )
+    crypto.use(crypto.Keyring.from_text(keyring or read_or_make(settings.instance / "keyring.json", crypto.Keyring.new_text)))
     web.prepare(app, settings)
     logs.prepare(app)
     db.prepare(app, database_url or postgres.url(settings), settings.threads)

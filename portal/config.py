@@ -37,9 +37,7 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=1, description="web processes")
     threads: int = Field(default=4, ge=1, description="threads of each web process; each may hold a connection")
     instance: Path = Path("instance")
-    database_url: str | None = Field(
-        default=None, validation_alias=AliasChoices("DATABASE_URL", "PORTAL_DATABASE_URL")
-    )
+    database_url: str | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL", "PORTAL_DATABASE_URL"))
     secret_key: SecretStr | None = Field(default=None, description="signs cookies and tokens")
     keyring: SecretStr | None = Field(default=None, description="JSON of the encryption keys; else instance/keyring.json")
     messages_url: str | None = Field(default=None, description="an apprise address; {to} and {body} go there")

@@ -62,7 +62,9 @@ class TextField(StringField):
 
     def pre_validate(self, form: Form) -> None:
         if self.data and len(self.data) > self.max_length:
-            raise ValidationError(_l("At most %(count)s characters; this has %(now)s.", count=self.max_length, now=len(self.data)))
+            raise ValidationError(
+                _l("At most %(count)s characters; this has %(now)s.", count=self.max_length, now=len(self.data))
+            )
 
 
 class Present:

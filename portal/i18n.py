@@ -121,9 +121,7 @@ def prepare(app: Flask) -> None:
     )
     Babel(app, locale_selector=choose)
     Word.spoken = staticmethod(say)
-    app.jinja_env.filters.update(
-        say=say, day=day, clock_time=clock_time, moment=moment, money=money, number=number
-    )
+    app.jinja_env.filters.update(say=say, day=day, clock_time=clock_time, moment=moment, money=money, number=number)
     app.jinja_env.install_gettext_callables(
         gettext, lambda one, many, count: catalogue().ungettext(one, many, count), newstyle=True
     )
@@ -139,5 +137,3 @@ def prepare(app: Flask) -> None:
             "locale_tag": locale.replace("_", "-"),
             "other_locales": [(code, name) for code, name in LOCALES.items() if code != locale],
         }
-
-

@@ -30,7 +30,7 @@ class Masking(logging.Filter):
 class MaskingFormatter(JsonFormatter):
     """Masks the traceback too: a failing statement quotes its values there."""
 
-    def formatException(self, ei) -> str:  # noqa: N802 - the name logging gives it
+    def formatException(self, ei) -> str:
         return LONG_NUMBER.sub(r"\1****\2", super().formatException(ei))
 
 

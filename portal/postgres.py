@@ -268,11 +268,7 @@ def _holds_portal(place: _Place) -> bool:
 
 def _start_supervisor(place: _Place) -> subprocess.Popen:
     # Neither supervisor nor server has any use for our keys, and an environment is no place to leave them.
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith(("PORTAL_", "PG", "DATABASE_URL"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PORTAL_", "PG", "DATABASE_URL"))}
     with suppress(FileNotFoundError):
         if place.log.stat().st_size > 5_000_000:
             place.log.replace(place.log.with_suffix(".log.1"))

@@ -111,9 +111,7 @@ def close_all(by_of: By, *, except_id: UUID | None = None) -> None:
     db.session.execute(ending.values(revoked_at=clock.now()))
 
 
-_touch = sa.text(
-    "UPDATE sessions SET seen_at = :now WHERE token_digest = :digest AND seen_at < :stale AND revoked_at IS NULL"
-)
+_touch = sa.text("UPDATE sessions SET seen_at = :now WHERE token_digest = :digest AND seen_at < :stale AND revoked_at IS NULL")
 
 
 def load(request: Request) -> Any:

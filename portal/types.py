@@ -17,7 +17,7 @@ from sqlalchemy import Enum, Numeric
 from portal import crypto
 
 
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "mark, do not translate yet"
+def N_(message: str) -> str:
     """Mark a message for translation; it is translated when it is said."""
     return message
 

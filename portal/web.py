@@ -39,7 +39,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import access, idempotency
 from portal.access import public
 from portal.config import Settings
-from portal.db import UNREACHABLE, db, reachable, transactional
+from portal.db import UNREACHABLE, reachable, transactional
 from portal.i18n import say
 from portal.paging import Slice
 from portal.signatures import FormGuard, PageCookie
@@ -271,7 +271,8 @@ def _headers(response: Response) -> Response:
     tiles = " ".join(current_app.config.get("TILE_SOURCES", ()))
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: {tiles}".rstrip()
-        + "; font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        + "; font-src 'self'; connect-src 'self'; manifest-src 'self'"
+        + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     if request.endpoint == "static" and request.args.get("v") and response.status_code == 200:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -292,14 +293,34 @@ def error_page(code: int, why: str | None = None, *, next_step: str | None = Non
     """What happened, why, and what now, in the reader's language; needs no database."""
     what, reason, now = {
         400: (_("This request could not be read"), _("Something in it was missing or broken."), _("Go back and try once more.")),
-        403: (_("This is not open to you"), _("Your appointment does not include it."), _("Ask your administrator if you need it.")),
-        404: (_("Nothing is here"), _("The address is wrong, or it belongs to another union."), _("Check the address or start again from the first page.")),
+        403: (
+            _("This is not open to you"),
+            _("Your appointment does not include it."),
+            _("Ask your administrator if you need it."),
+        ),
+        404: (
+            _("Nothing is here"),
+            _("The address is wrong, or it belongs to another union."),
+            _("Check the address or start again from the first page."),
+        ),
         405: (_("This cannot be opened that way"), _("The page expects a form."), _("Start again from the first page.")),
-        409: (_("This was already sent with other contents"), _("The same form was sent twice with different answers; the first one counts."), _("Open the page again and look at what is recorded.")),
+        409: (
+            _("This was already sent with other contents"),
+            _("The same form was sent twice with different answers; the first one counts."),
+            _("Open the page again and look at what is recorded."),
+        ),
         413: (_("This is too large"), _("A file may have 10 MB at most."), _("Send a smaller file.")),
         429: (_("Too many attempts"), _("Someone tried too often from here."), _("Wait a little, then try again.")),
-        500: (_("Something went wrong with us"), _("The fault is ours and has been written down."), _("Try again; if it stays, call the administrator.")),
-        503: (_("We cannot reach our records right now"), _("The database is not answering."), _("Nothing you see was lost. Try again in a few seconds; water, rest and shade need no computer.")),
+        500: (
+            _("Something went wrong with us"),
+            _("The fault is ours and has been written down."),
+            _("Try again; if it stays, call the administrator."),
+        ),
+        503: (
+            _("We cannot reach our records right now"),
+            _("The database is not answering."),
+            _("Nothing you see was lost. Try again in a few seconds; water, rest and shade need no computer."),
+        ),
     }.get(code, (_("Something went wrong"), _("The request could not be carried out."), _("Try again.")))
     try:
         body = render_template(
@@ -456,9 +477,3 @@ def prepare(app: Flask, settings: Settings) -> None:
     app.after_request(_measure)
     _wire_errors(app)
     _wire_health(app)
-
-
-__all__ = [
-    "asset", "changes_nothing", "client_address", "db", "done", "error_page", "fragment", "idempotency_key", "invalid",
-    "is_fragment_request", "own_door", "page", "pager", "prepare", "request_hash", "safe_next", "send_workbook", "unkeyed", "writes",
-]  # fmt: skip

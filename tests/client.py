@@ -49,7 +49,7 @@ class InspectingClient(FlaskClient):
 
     token: str | None = None
 
-    def open(self, *args: Any, **kwargs: Any) -> TestResponse:  # noqa: A003
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         check = kwargs.pop("inspect", True)
         # A context of its own for each request, as in life: otherwise `g`, with who is signed in, would be shared by all.
         with self.application.app_context():

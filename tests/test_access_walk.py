@@ -57,7 +57,9 @@ def things_of(tree, union_name: str, sign: str) -> SimpleNamespace:
     audit.record("walk", by=SYSTEM, subject=station, union_id=union_id, name=f"{sign}站")
     # Joining goes to the county's federation by itself; the walk wants one at each union.
     db.session.execute(sa.text("UPDATE applications SET union_id = :u WHERE id = :i"), {"u": union_id, "i": application.id})
-    db.session.execute(sa.text("UPDATE membership_records SET union_id = :u WHERE membership_id = :i"), {"u": union_id, "i": member.id})
+    db.session.execute(
+        sa.text("UPDATE membership_records SET union_id = :u WHERE membership_id = :i"), {"u": union_id, "i": member.id}
+    )
     db.session.flush()
     db.session.execute(sa.text("SET LOCAL session_replication_role = replica"))  # past the trail's own guard
     db.session.execute(sa.text("UPDATE audit_entries SET union_id = :u WHERE id > :before"), {"u": union_id, "before": before})
@@ -85,7 +87,11 @@ def house(clone):
     @leak.get("/leak/<string:code>")
     @requires(Permission.KEEP_STATIONS)
     def anything(code: str):
-        return page("front/messages.html", messages=[], title=db.session.scalars(sa.select(Station.name).where(Station.code == code)).one())
+        return page(
+            "front/messages.html",
+            messages=[],
+            title=db.session.scalars(sa.select(Station.name).where(Station.code == code)).one(),
+        )
 
     app.register_blueprint(leak)
     with app.app_context():
@@ -132,7 +138,9 @@ def values_for(rule, thing) -> dict:
 
 def address_of(app, rule, thing) -> str:
     with app.test_request_context():
-        return app.url_map.bind("localhost").build(rule.endpoint, values_for(rule, thing), method=next(iter(rule.methods - {"HEAD", "OPTIONS"})))
+        return app.url_map.bind("localhost").build(
+            rule.endpoint, values_for(rule, thing), method=next(iter(rule.methods - {"HEAD", "OPTIONS"}))
+        )
 
 
 def text_of(answer) -> str:
@@ -156,7 +164,13 @@ def send(client, rule, address, *, fragment: bool = False, inspect: bool = True)
         return client.get(address, headers=headers, inspect=inspect)
     if client.token is None:
         client.get("/privacy")
-    fields = {"csrf_token": client.token, "key": idempotency_key(), "service": "rest", "occupation": "courier", "who": "13800000000"}
+    fields = {
+        "csrf_token": client.token,
+        "key": idempotency_key(),
+        "service": "rest",
+        "occupation": "courier",
+        "who": "13800000000",
+    }
     return client.post(address, data=fields, headers=headers, inspect=inspect)
 
 
@@ -221,7 +235,8 @@ def test_a_withdrawn_role_is_refused_on_the_very_next_request(house):
         tree_county = db.session.execute(sa.text("SELECT id FROM unions WHERE code = '410105'")).scalar_one()
         db.session.execute(
             sa.text("INSERT INTO appointments (id, account_id, union_id, role, starts_on, created_at) "
-                    "VALUES (gen_random_uuid(), :a, :u, 'officer', current_date - 1, now())"), {"a": account.id, "u": tree_county},
+                    "VALUES (gen_random_uuid(), :a, :u, 'officer', current_date - 1, now())"),
+            {"a": account.id, "u": tree_county},
         )  # fmt: skip
         db.session.commit()
         client = house.app.test_client()
@@ -243,5 +258,3 @@ def test_workers_and_visitors_open_no_staff_page(house):
         for rule in staff_rules(house.app):
             answer = send(who, rule, address_of(house.app, rule, house.things["own"]))
             assert answer.status_code == 302 and "/staff/sign-in" in answer.location, rule.rule
-
-

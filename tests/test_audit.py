@@ -326,6 +326,21 @@ def test_a_truncated_tail_written_anew_is_named(db, sealed, forge, tmp_path):
     assert audit.verify(tmp_path).broken == "place 6 differs from the head that was written down"
 
 
+def test_an_old_head_put_back_on_another_tail_is_named(db, sealed, forge, tmp_path):
+    """Place 5 is written anew and the true place 6 put back behind it: only the link to the one before tells."""
+    audit.write_head(tmp_path)
+    digest = db.session.get(AuditSeal, 6).digest
+    forge(
+        "DELETE FROM audit_seals WHERE place > 4",
+        "UPDATE audit_entries SET details = details || '{\"number\": 99}' WHERE id = :id",
+        "INSERT INTO audit_waiting VALUES (:id)",
+        id=sealed[4],
+    )
+    assert seal(db) == 1  # the real sealer, with the real key
+    forge("INSERT INTO audit_seals VALUES (6, :id, :digest, now())", id=sealed[5], digest=digest)
+    assert audit.verify(tmp_path).broken == f"entry {sealed[5]} at place 6 is not what was sealed"
+
+
 def test_an_entry_that_vanishes_before_it_is_sealed_is_named(db, sealed, forge):
     write(db)
     ident = db.session.scalar(sa.select(sa.func.max(AuditEntry.id)))

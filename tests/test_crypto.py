@@ -58,9 +58,7 @@ def test_another_ring_opens_nothing(ring):
 def test_a_new_key_encrypts_and_the_old_one_still_opens(ring):
     old = ring.encrypt(PHONE, HERE)
     more = json.loads(Keyring.new_text())
-    rotated = Keyring(
-        current="k2", keys=ring.keys | {"k2": Keyring.from_text(json.dumps(more)).keys["k1"]}, index=ring.index
-    )
+    rotated = Keyring(current="k2", keys=ring.keys | {"k2": Keyring.from_text(json.dumps(more)).keys["k1"]}, index=ring.index)
     new = rotated.encrypt(PHONE, HERE)
     assert (rotated.decrypt(old, HERE), rotated.decrypt(new, HERE)) == (PHONE, PHONE)
     assert b"k2" in new[:4] and rotated.digest("index:x", PHONE) == ring.digest("index:x", PHONE)

@@ -249,9 +249,7 @@ def test_the_trail_tells_the_story_of_some(demo):
 
 def test_no_phone_and_no_document_stands_in_clear(demo):
     doors = places.plan(SMALL.stations, demonstration.SEED, clock.today())
-    crowd = people.plan(
-        SMALL.workers, demonstration.SEED, doors, clock.today() - timedelta(days=SMALL.days - 1), clock.today()
-    )
+    crowd = people.plan(SMALL.workers, demonstration.SEED, doors, clock.today() - timedelta(days=SMALL.days - 1), clock.today())
     secrets = {person.phone for person in crowd if person.phone} | {person.id_number for person in crowd}
     secrets |= {person.card for person in crowd}
     assert len(secrets) > 200

@@ -66,9 +66,7 @@ def test_an_edge_that_was_deleted_is_no_obstacle(unions, db):
     page = paging.keyset(paging.sa.select(Union), (Union.code,), lambda row: (row.code,), limit=5)
     db.session.delete(page.rows[-1])
     db.session.commit()
-    following = paging.keyset(
-        paging.sa.select(Union), (Union.code,), lambda row: (row.code,), after=page.after, limit=5
-    )
+    following = paging.keyset(paging.sa.select(Union), (Union.code,), lambda row: (row.code,), after=page.after, limit=5)
     assert next(row.code for row in following) == "C005"
 
 
@@ -82,9 +80,7 @@ def sealed(value) -> str:
      sealed([None]), sealed([["a"]]), sealed(["a\0b"]), sealed(["\ud800"]), "[" * 900],
 )  # fmt: skip
 def test_a_cursor_that_does_not_open_leads_to_the_first_page(unions, text):
-    page = paging.keyset(
-        paging.sa.select(Union), (Union.code,), lambda row: (row.code,), after=text, before=text, limit=5
-    )
+    page = paging.keyset(paging.sa.select(Union), (Union.code,), lambda row: (row.code,), after=text, before=text, limit=5)
     assert [row.code for row in page] == ["C000", "C001", "C002", "C003", "C004"] and page.before is None
 
 

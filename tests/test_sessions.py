@@ -93,7 +93,13 @@ def test_a_staff_cookie_is_no_worker(signed):
 
 @pytest.mark.parametrize(
     ("changes", "secure"),
-    [({}, False), ({"host": "localhost"}, False), ({"host": "::1"}, False), ({"host": "0.0.0.0"}, True), ({"host": "10.1.2.3"}, True)],
+    [
+        ({}, False),
+        ({"host": "localhost"}, False),
+        ({"host": "::1"}, False),
+        ({"host": "0.0.0.0"}, True),
+        ({"host": "10.1.2.3"}, True),
+    ],
 )
 def test_cookies_are_host_and_secure_except_at_loopback(changes, secure):
     app = create_app(settings_for("postgresql+psycopg://x/y", **changes), database_url="postgresql+psycopg://x/y")

@@ -80,23 +80,19 @@ def test_only_the_first_visible_sheet_with_rows_counts():
 
 def test_headers_in_any_order_and_spelling():
     sheet = read_sheet(
-        workbook(
-            [["2026 年驿站台账"], [], ["备注", "站 名*", "面 积（㎡）", "电话："], ["x", "ＡＢ驿站", "２０", None]]
-        ),
+        workbook([["2026 年驿站台账"], [], ["备注", "站 名*", "面 积（㎡）", "电话："], ["x", "ＡＢ驿站", "２０", None]]),
         HEADERS,
     )
     assert sheet.names == {"name", "area_m2", "phone"}
     assert sheet.unknown == ["备注"]
-    assert [(row.number, row.values) for row in sheet.rows] == [
-        (4, {"name": "AB驿站", "area_m2": "20", "phone": None})
-    ]
+    assert [(row.number, row.values) for row in sheet.rows] == [(4, {"name": "AB驿站", "area_m2": "20", "phone": None})]
     assert sheet.rows[0].cells == ["x", "ＡＢ驿站", "２０", ""]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_text_files(encoding, delimiter):
-    content = f"名称{delimiter}电话\r\n\"花园路{delimiter}一号\"{delimiter}12351\r\n".encode(encoding)
+    content = f'名称{delimiter}电话\r\n"花园路{delimiter}一号"{delimiter}12351\r\n'.encode(encoding)
     assert read_rows(content) == [(1, ["名称", "电话"]), (2, [f"花园路{delimiter}一号", "12351"])]
 
 

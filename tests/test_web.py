@@ -156,13 +156,16 @@ def test_a_file_where_text_belongs_is_no_server_error(client):
     import io
 
     client.get("/sign-in")
-    answer = client.post("/sign-in", data={"csrf_token": client.token, "key": idempotency_key(), "phone": (io.BytesIO(b"x"), "x.txt")})
+    answer = client.post(
+        "/sign-in", data={"csrf_token": client.token, "key": idempotency_key(), "phone": (io.BytesIO(b"x"), "x.txt")}
+    )
     assert answer.status_code in (400, 422)
 
 
 @pytest.mark.parametrize(
     ("address", "expected"),
-    [("/me", "/me"), ("/stations?q=%E8%8A%B1", "/stations?q=%E8%8A%B1"), ("//evil.example", "/home"), ("https://evil.example", "/home"),
+    [("/me", "/me"), ("/stations?q=%E8%8A%B1", "/stations?q=%E8%8A%B1"), ("//evil.example", "/home"),
+     ("https://evil.example", "/home"),
      ("/\\evil.example", "/home"), ("/a\nb", "/home"), (None, "/home"), ("", "/home")],
 )  # fmt: skip
 def test_next_stays_in_the_house(address, expected):

@@ -171,4 +171,3 @@ def app() -> Flask:
     textbook.register_blueprint(desk)
     textbook.jinja_env.globals.update(new_key=new_key, csrf_token=generate_csrf)
     return textbook
-

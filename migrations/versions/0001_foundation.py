@@ -173,6 +173,7 @@ def upgrade():
     sa.Column('id_number_cipher', sa.LargeBinary(), nullable=True),
     sa.Column('id_number_index', sa.LargeBinary(), nullable=True),
     sa.Column('never_invite_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('unrecorded_since', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint('(id_number_cipher IS NULL) = (id_number_index IS NULL)', name=op.f('ck_workers_id_indexed')),
     sa.CheckConstraint('(id_type IS NULL) = (id_number_cipher IS NULL)', name=op.f('ck_workers_id_whole')),

@@ -244,8 +244,7 @@ def _start_over(settings: Settings, address: str) -> None:
         postgres.create_database(address, name)
     except psycopg.errors.InsufficientPrivilege as error:
         raise Refused(
-            f"The database “{name}” cannot be started over: {error}."
-            " Its user must own it and be allowed to create databases."
+            f"The database “{name}” cannot be started over: {error}. Its user must own it and be allowed to create databases."
         ) from error
     except psycopg.errors.DuplicateDatabase:
         pass  # our own server's supervisor was quicker

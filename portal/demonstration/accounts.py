@@ -131,9 +131,7 @@ def _insert(wanted: list[tuple[str, Role, str]], names: dict[str, str]) -> dict[
     """Accounts that nobody signs in with, each with one appointment; answers their ids by sign-in name."""
     moment, today = clock.now(), clock.today()
     codes = {code for _name, _role, code in wanted}
-    unions = {
-        row.code: row.id for row in db.session.execute(sa.select(Union.code, Union.id).where(Union.code.in_(codes)))
-    }
+    unions = {row.code: row.id for row in db.session.execute(sa.select(Union.code, Union.id).where(Union.code.in_(codes)))}
     accounts = {
         name: Account(id=new_id(), sign_in_name=name, name=names[name], totp_last_step=0, created_at=moment)
         for name, _role, _code in wanted
@@ -143,9 +141,7 @@ def _insert(wanted: list[tuple[str, Role, str]], names: dict[str, str]) -> dict[
     for name, role, code in wanted:
         account, union = accounts[name], unions[code]
         db.session.add(
-            Appointment(
-                id=new_id(), account_id=account.id, union_id=union, role=role, starts_on=today, created_at=moment
-            )
+            Appointment(id=new_id(), account_id=account.id, union_id=union, role=role, starts_on=today, created_at=moment)
         )
         audit.record("account.created", by=SYSTEM, subject=account, union_id=union, sign_in_name=name, role=role)
     db.session.flush()
@@ -162,9 +158,7 @@ def find_operators(places: list[Place]) -> None:
     names = {f"desk-{place.county}" for place in places} | {Role.OPERATOR.value}
     known = dict(
         db.session.execute(
-            sa.select(Account.sign_in_name, Account.id).where(
-                Account.sign_in_name.in_(names), Account.closed_at.is_(None)
-            )
+            sa.select(Account.sign_in_name, Account.id).where(Account.sign_in_name.in_(names), Account.closed_at.is_(None))
         ).all()
     )
     for place in places:

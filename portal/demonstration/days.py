@@ -204,9 +204,7 @@ def _visit(today: Day, minute: int, place: Place, person: Person | None, occupat
     alone = minute < 360 or minute >= 1380  # at night nobody stands behind the counter
     taken_back = at + 20_000 + int(rng.random() * 200_000) if rng.random() < TAKEN_BACK and not alone else None
     source = VisitSource.SELF if alone and person else VisitSource.DESK
-    return Planned(
-        taken_back or at, begins, person, occupation, place, source, rng.getrandbits(74), tuple(lines), taken_back
-    )
+    return Planned(taken_back or at, begins, person, occupation, place, source, rng.getrandbits(74), tuple(lines), taken_back)
 
 
 def between(first: date, last: date) -> Iterator[date]:

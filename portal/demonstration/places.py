@@ -224,9 +224,7 @@ def _host(rng: random.Random, kind: StationKind) -> Host:
     return {K.COURIERS_HOME: EXPRESS, K.MOBILE: SERVICE_VAN}.get(kind) or rng.choice(HOSTS)
 
 
-def _place(
-    rng: random.Random, county: County, town: tuple[str, str, str], number: int, place: int, begun_on: date
-) -> Place:
+def _place(rng: random.Random, county: County, town: tuple[str, str, str], number: int, place: int, begun_on: date) -> Place:
     kind = _kind(number, place)
     host = _host(rng, kind)
     code, full, short = town
@@ -359,9 +357,7 @@ def write(places: list[Place], opened_on: date) -> None:
 
 def find_again(places: list[Place], begun_on: date) -> None:
     """The planned stations as the register has them now; who does not serve has been shut since shortly before."""
-    rows = db.session.execute(
-        sa.select(Station.code, Station.id, Station.union_id, Station.status).where(Station.is_demo)
-    )
+    rows = db.session.execute(sa.select(Station.code, Station.id, Station.union_id, Station.status).where(Station.is_demo))
     known = {row.code: row for row in rows}
     for place in places:
         row = known.get(place.code)

@@ -288,16 +288,12 @@ def _write_latest(ledger: Ledger) -> None:
     columns = "worker_id, service, station_id, line_id, line_at, previous_at"
     _merge("recent_services", columns, 2, services, "line_at")
     for worker, service in gone:
-        db.session.execute(
-            sa.delete(RecentService).where(RecentService.worker_id == worker, RecentService.service == service)
-        )
+        db.session.execute(sa.delete(RecentService).where(RecentService.worker_id == worker, RecentService.service == service))
 
 
 def _merge(table: str, columns: str, keys: int, rows: list[str], moment: str) -> None:
     names = columns.split(", ")
-    db.session.execute(
-        sa.text(f"CREATE TEMP TABLE latest ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA")
-    )
+    db.session.execute(sa.text(f"CREATE TEMP TABLE latest ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA"))
     _copy(f"latest ({columns})", rows)
     changes = ", ".join(f"{name} = excluded.{name}" for name in names[keys:])
     db.session.execute(

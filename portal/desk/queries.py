@@ -92,8 +92,6 @@ def counter(station: Station, *, line_id: UUID | None, by: By) -> Counter:
     line = visits.find_line(station.id, line_id) if line_id else None
     if not line:
         return Counter()
-    undoing = rules.problems_with_undoing(
-        line.at, own=line.by_account_id == by.id, reversed_already=line.undone, now=clock.now()
-    )
+    undoing = rules.problems_with_undoing(line.at, own=line.by_account_id == by.id, reversed_already=line.undone, now=clock.now())
     worker = workers.find_worker(line.worker_id) if line.worker_id else None
     return Counter(person(worker, station) if worker else None, line, undoing)

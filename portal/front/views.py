@@ -39,6 +39,8 @@ STAFF_BAR = (
     (N_("Accounts"), "staff.accounts", Permission.MANAGE_STAFF, ("staff",)),
     (N_("Audit"), "trail.index", Permission.VIEW_AUDIT, ("trail",)),
 )
+# Pages about oneself, which belong to no entry of the bar although they stand in a room that has one.
+STAFF_OWN_PAGES = {"staff.home", "staff.password", "staff.change_password"}
 WORKER_BAR = (
     (N_("Stations"), "stations.index", "find", ("stations",)),
     (N_("Welfare"), "home.welfare", "welfare", ()),
@@ -57,7 +59,7 @@ def frame() -> dict[str, Any]:
     shared = {"demo": current_app.config["SETTINGS"].demo}
     if who is not None and who.kind == "staff":
         bar = [
-            Item(_(label), url_for(target), here in rooms)
+            Item(_(label), url_for(target), here in rooms and endpoint not in STAFF_OWN_PAGES)
             for label, target, permission, rooms in STAFF_BAR
             if who.may(permission)
         ]
@@ -68,8 +70,7 @@ def frame() -> dict[str, Any]:
             "sign_out_url": url_for("staff.sign_out"),
         }
     bottom = [
-        Item(_(label), url_for(target), here in rooms or endpoint == target, icon)
-        for label, target, icon, rooms in WORKER_BAR
+        Item(_(label), url_for(target), here in rooms or endpoint == target, icon) for label, target, icon, rooms in WORKER_BAR
     ]
     signed = who is not None
     return shared | {
@@ -122,5 +123,3 @@ def messages() -> Response:
     if not current_app.config["SETTINGS"].demo:
         abort(404)
     return page("front/messages.html", messages=outbox.recent(), title=_("Messages sent in this demonstration"))
-
-

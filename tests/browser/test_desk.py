@@ -25,7 +25,11 @@ PHONE = "13800138000"
 def world(db):
     tree = small_tree()
     operator = make_account(roles=[(Role.OPERATOR, tree.county)], name="王值守")
-    station = make_station(union=tree.county, name="花园路驿站", services=[BasicService(name) for name in ("rest", "drinking_water", "hot_meal", "first_aid")])
+    station = make_station(
+        union=tree.county,
+        name="花园路驿站",
+        services=[BasicService(name) for name in ("rest", "drinking_water", "hot_meal", "first_aid")],
+    )
     worker = make_worker(name="李自强", phone=PHONE)
     card = workers.issue_card(worker=worker, by=SYSTEM).code
     db.session.commit()

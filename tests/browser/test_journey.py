@@ -28,7 +28,9 @@ def world(db):
     tree = small_tree()
     operator = make_account(roles=[(Role.OPERATOR, tree.county)], name="王值守")
     officer = make_account(roles=[(Role.OFFICER, tree.federation_city)], name="陈干事")
-    station = make_station(union=tree.county, name="花园路驿站", services=[BasicService(name) for name in ("rest", "drinking_water")])
+    station = make_station(
+        union=tree.county, name="花园路驿站", services=[BasicService(name) for name in ("rest", "drinking_water")]
+    )
     db.session.commit()
     return SimpleNamespace(operator=operator, officer=officer, address=f"/desk/{station.code}")
 
@@ -78,7 +80,9 @@ def test_from_first_service_to_membership(page, browser, app, server, db, world)
     expect(officer.locator("#messages .said")).to_be_visible()
     db.session.rollback()
     number = db.session.scalar(sa.text("SELECT number FROM memberships"))
-    assert number and db.session.scalar(sa.text("SELECT visit_id FROM memberships")) == db.session.scalar(sa.text("SELECT id FROM visits"))
+    assert number and db.session.scalar(sa.text("SELECT visit_id FROM memberships")) == db.session.scalar(
+        sa.text("SELECT id FROM visits")
+    )
     officer.goto(f"/members/{number}")
     expect(officer.locator("main")).to_contain_text("花园路驿站")
 

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from portal.access import SYSTEM, Role
 from portal.members.workers import commands as workers
-
 from portal.vocabulary import BasicService
 from portal.web import idempotency_key
 from tests.factories.staff import make_account, sign_in_quickly
@@ -26,7 +25,9 @@ HTMX = {"HX-Request": "true"}
 def world(db):
     tree = small_tree()
     operator = make_account(roles=[(Role.OPERATOR, tree.county)])
-    station = make_station(union=tree.county, name="花园路驿站", services=[BasicService.REST, BasicService.DRINKING_WATER, BasicService.FIRST_AID])
+    station = make_station(
+        union=tree.county, name="花园路驿站", services=[BasicService.REST, BasicService.DRINKING_WATER, BasicService.FIRST_AID]
+    )
     elsewhere = make_station(union=tree.foreign_county, name="外地驿站")
     worker = make_worker(name="李自强", phone=PHONE)
     db.session.commit()

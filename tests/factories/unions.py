@@ -34,9 +34,7 @@ def make_division(
     """One division; answers the one that is there if there is one."""
     found = db.session.get(Division, code)
     if not found:
-        found = Division(
-            code=code, name=name, parent_code=parent_code, level=level, statutory=statutory, lng=lng, lat=lat
-        )
+        found = Division(code=code, name=name, parent_code=parent_code, level=level, statutory=statutory, lng=lng, lat=lat)
         db.session.add(found)
         db.session.commit()
     return found
@@ -83,11 +81,7 @@ def small_tree() -> SimpleNamespace:
     """
     for code, name, parent, level, lng, lat in DIVISIONS:
         if not db.session.get(Division, code):
-            db.session.add(
-                Division(
-                    code=code, name=name, parent_code=parent, level=level, statutory=True, lng=lng, lat=lat
-                )
-            )
+            db.session.add(Division(code=code, name=name, parent_code=parent, level=level, statutory=True, lng=lng, lat=lat))
             db.session.flush()
     tree = SimpleNamespace()
 

@@ -86,9 +86,7 @@ def test_what_i_received_newest_first_and_by_pages(db, client, worker, tree):
     station = make_station(union=tree.county, name="花园路驿站")
     stranger = make_worker()
     for hours in range(45):
-        served(
-            db, worker, station, clock.now() - timedelta(hours=hours), BasicService.REST, BasicService.DRINKING_WATER
-        )
+        served(db, worker, station, clock.now() - timedelta(hours=hours), BasicService.REST, BasicService.DRINKING_WATER)
     served(db, stranger, make_station(union=tree.county, name="别人的驿站"), clock.now(), BasicService.REST)
     page = client.get("/me").text
     assert page.count("花园路驿站") == 3 and "别人的驿站" not in page

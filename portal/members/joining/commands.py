@@ -116,9 +116,7 @@ def answer_invitation(*, invitation: Invitation, never: bool, by: By) -> None:
         .values(outcome=outcome, answered_at=clock.now())
     ).rowcount
     if answered:
-        audit.record(
-            "invitation.answered", by=by, subject=invitation, union_id=invitation.union_id, outcome=outcome.value
-        )
+        audit.record("invitation.answered", by=by, subject=invitation, union_id=invitation.union_id, outcome=outcome.value)
     if never:
         workers.never_invite(worker=queries.lock_worker(invitation.worker_id), by=by)
 

@@ -33,12 +33,8 @@ class JoinForm(Form):
         render_kw={"autocomplete": "name"},
     )  # fmt: skip
     id_type = SelectField(_l("Identity document"), choices=IdType.choices())
-    id_number = TextField(
-        _l("Number of the document"), max_length=40, render_kw={"autocomplete": "off", "spellcheck": "false"}
-    )
-    phone = TextField(
-        _l("Mobile number"), max_length=30, render_kw={"type": "tel", "inputmode": "tel", "autocomplete": "tel"}
-    )
+    id_number = TextField(_l("Number of the document"), max_length=40, render_kw={"autocomplete": "off", "spellcheck": "false"})
+    phone = TextField(_l("Mobile number"), max_length=30, render_kw={"type": "tel", "inputmode": "tel", "autocomplete": "tel"})
     occupation = SelectField(_l("Occupation"), choices=Occupation.choices())
     industry = SelectField(_l("Industry"), choices=[])
     employer_name = TextField(_l("Employer or platform (may be left out)"), max_length=100)

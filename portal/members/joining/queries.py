@@ -157,9 +157,7 @@ def get_application(
     application_id: UUID, *, actor: Actor, permission: Permission = Permission.VIEW_APPLICATIONS, lock: bool = False
 ) -> Application:
     """An application within scope; raises NoResultFound (404) outside. ``lock`` holds the row until the end."""
-    chosen = sa.select(Application).where(
-        Application.id == application_id, within(Application.union_id, actor, permission)
-    )
+    chosen = sa.select(Application).where(Application.id == application_id, within(Application.union_id, actor, permission))
     if lock:
         chosen = chosen.with_for_update().execution_options(populate_existing=True)
     return db.session.scalars(chosen).one()

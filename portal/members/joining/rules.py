@@ -114,9 +114,7 @@ def problems_with_deciding(
     if decision not in TRANSITIONS[status]:
         return [problem_decided(status)]
     if applicant.replace(" ", "") == decider.replace(" ", ""):
-        return [
-            Problem("own_application", text(N_("The applicant bears your name. Somebody else has to decide this one.")))
-        ]
+        return [Problem("own_application", text(N_("The applicant bears your name. Somebody else has to decide this one.")))]
     if decision in (ApplicationStatus.RETURNED, ApplicationStatus.REJECTED) and not opinion:
         return [Problem("reason_missing", text(N_("Please say why; the worker reads these words.")), field="opinion")]
     return []

@@ -333,9 +333,7 @@ def export() -> Response:
     filters, actor = _filters(), access.actor()
     commands.note_export(union_id=actor.unions(Permission.EXPORT_PEOPLE)[0], status=filters["status"],
                          searched=bool(filters["q"]), by=access.by())  # fmt: skip
-    return send_workbook(
-        f"{_('Applications')} {clock.today():%Y-%m-%d}", exports.COLUMNS, exports.rows(actor=actor, **filters)
-    )
+    return send_workbook(f"{_('Applications')} {clock.today():%Y-%m-%d}", exports.COLUMNS, exports.rows(actor=actor, **filters))
 
 
 def _show(application: Application, *, status: int = 200, **more: Any) -> Response:
@@ -380,9 +378,7 @@ def reveal(application_id: UUID) -> Response:
 def decide(application_id: UUID) -> Response:
     """Approve, return or refuse; of two officers at once one decides and the other is told."""
     actor, form = access.actor(), DecideForm()
-    application = queries.get_application(
-        application_id, actor=actor, permission=Permission.DECIDE_APPLICATIONS, lock=True
-    )
+    application = queries.get_application(application_id, actor=actor, permission=Permission.DECIDE_APPLICATIONS, lock=True)
     if form.validate():
         decision = ApplicationStatus(form.decision.data)
         try:

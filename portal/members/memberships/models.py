@@ -56,12 +56,8 @@ class MembershipRecord(db.Model):
     __tablename__ = "membership_records"
     __table_args__ = (
         sa.CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="ends_after_start"),
-        sa.Index(
-            "uq_membership_records_open", "membership_id", unique=True, postgresql_where=sa.text("ends_at IS NULL")
-        ),
-        sa.Index(
-            "ix_membership_records_union_id", "union_id", "starts_at", postgresql_where=sa.text("ends_at IS NULL")
-        ),
+        sa.Index("uq_membership_records_open", "membership_id", unique=True, postgresql_where=sa.text("ends_at IS NULL")),
+        sa.Index("ix_membership_records_union_id", "union_id", "starts_at", postgresql_where=sa.text("ends_at IS NULL")),
         ExcludeConstraint(
             ("membership_id", "="),
             (sa.text("tstzrange(starts_at, ends_at)"), "&&"),

@@ -179,6 +179,4 @@ def milestones(application_id: UUID | None) -> Milestones:
         return Milestones()
     values = row._asdict()
     decided = values.pop("status")
-    return Milestones(
-        **values, decision=decided if decided in ("approved", "rejected", "returned", "withdrawn") else ""
-    )
+    return Milestones(**values, decision=decided if decided in ("approved", "rejected", "returned", "withdrawn") else "")

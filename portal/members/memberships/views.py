@@ -34,9 +34,7 @@ def _filters() -> dict[str, Any]:
 def index() -> Response:
     """Members of the actor's part of the tree, whoever joined last first."""
     filters, actor = _filters(), access.actor()
-    found = queries.list_members(
-        actor=actor, **filters, before=request.args.get("before"), after=request.args.get("after")
-    )
+    found = queries.list_members(actor=actor, **filters, before=request.args.get("before"), after=request.args.get("after"))
     return page("members/memberships/index.html", rows=found, filters=filters, pager=pager(found),
                 statuses=MembershipStatus.choices(), unions=queries.list_home_unions(actor=actor))  # fmt: skip
 
@@ -65,9 +63,7 @@ def export() -> Response:
     filters, actor = _filters(), access.actor()
     commands.note_export(union_id=actor.unions(Permission.EXPORT_PEOPLE)[0], status=filters["status"],
                          searched=bool(filters["q"]), by=access.by())  # fmt: skip
-    return send_workbook(
-        f"{_('Members')} {clock.today():%Y-%m-%d}", exports.COLUMNS, exports.rows(actor=actor, **filters)
-    )
+    return send_workbook(f"{_('Members')} {clock.today():%Y-%m-%d}", exports.COLUMNS, exports.rows(actor=actor, **filters))
 
 
 @bp.get("/members/<string:number>")

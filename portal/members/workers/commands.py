@@ -144,9 +144,9 @@ def give_consent(*, worker: Worker, purpose: Purpose, notice_version: str, chann
         .returning(Consent.id)
     ).scalar_one_or_none()
     if added:
-        audit.record(
-            "worker.consent_given", by=by, subject=worker, purpose=purpose.value, notice=notice_version, channel=channel
-        )
+        if purpose is Purpose.SERVICE_RECORD:
+            worker.unrecorded_since = None
+        audit.record("worker.consent_given", by=by, subject=worker, purpose=purpose.value, notice=notice_version, channel=channel)
 
 
 def withdraw_consent(*, worker: Worker, purpose: Purpose, by: By) -> None:
@@ -157,6 +157,8 @@ def withdraw_consent(*, worker: Worker, purpose: Purpose, by: By) -> None:
         .values(withdrawn_at=sa.func.greatest(clock.now(), Consent.given_at))
     ).rowcount
     if ended:
+        if purpose is Purpose.SERVICE_RECORD:
+            worker.unrecorded_since = clock.now()
         audit.record("worker.consent_withdrawn", by=by, subject=worker, purpose=purpose.value)
 
 
@@ -206,9 +208,7 @@ def send_code(*, phone: str, purpose: str, language: str, client: str, by: By) -
     code.code_digest = _code_digest(code.id, digits)
     db.session.add(code)
     audit.record("code.sent", by=by, subject=code, purpose=purpose, phone=mask_phone(code.phone))
-    says = text(
-        N_("%(code)s is your code, good for 5 minutes. Nobody from the union will ask you for it."), code=digits
-    )
+    says = text(N_("%(code)s is your code, good for 5 minutes. Nobody from the union will ask you for it."), code=digits)
     outbox.post("code", to=code.phone, body=in_language(language, says))
     return code
 

@@ -37,6 +37,8 @@ class Worker(db.Model):
     id_number_cipher: Mapped[bytes | None]
     id_number_index: Mapped[bytes | None]
     never_invite_at: Mapped[datetime | None]
+    # Set while the consent to keep a record of services is withdrawn: visits are then counted without the person.
+    unrecorded_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     id_number = Encrypted("id_number", index=normal_id_number)
@@ -48,9 +50,7 @@ class WorkerPhone(db.Model):
     __tablename__ = "worker_phones"
     __table_args__ = (
         sa.CheckConstraint("until IS NULL OR until >= since", name="until_after_since"),
-        sa.Index(
-            "uq_worker_phones_open", "worker_id", "phone_index", unique=True, postgresql_where=sa.text("until IS NULL")
-        ),
+        sa.Index("uq_worker_phones_open", "worker_id", "phone_index", unique=True, postgresql_where=sa.text("until IS NULL")),
         sa.Index("ix_worker_phones_phone_index", "phone_index", postgresql_where=sa.text("until IS NULL")),
         sa.Index("ix_worker_phones_tail_index", "tail_index", postgresql_where=sa.text("until IS NULL")),
     )
@@ -116,9 +116,7 @@ class Consent(db.Model):
     __tablename__ = "consents"
     __table_args__ = (
         sa.CheckConstraint("withdrawn_at IS NULL OR withdrawn_at >= given_at", name="withdrawn_after_given"),
-        sa.Index(
-            "uq_consents_open", "worker_id", "purpose", unique=True, postgresql_where=sa.text("withdrawn_at IS NULL")
-        ),
+        sa.Index("uq_consents_open", "worker_id", "purpose", unique=True, postgresql_where=sa.text("withdrawn_at IS NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

@@ -156,9 +156,7 @@ def list_phones(worker_id: UUID) -> list[WorkerPhone]:
     """The phones a worker uses now, best first."""
     return list(
         db.session.scalars(
-            sa.select(WorkerPhone)
-            .where(WorkerPhone.worker_id == worker_id, WorkerPhone.until.is_(None))
-            .order_by(*_BEST_FIRST)
+            sa.select(WorkerPhone).where(WorkerPhone.worker_id == worker_id, WorkerPhone.until.is_(None)).order_by(*_BEST_FIRST)
         )
     )
 

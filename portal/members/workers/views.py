@@ -79,9 +79,7 @@ def try_code(form: CodeForm, code_id: UUID, purpose: str) -> OneTimeCode | None:
     if not form.validate():
         return None
     try:
-        used = commands.use_code(
-            code_id=code_id, purpose=purpose, digits=form.code.data, client=client_address(), by=access.by()
-        )
+        used = commands.use_code(code_id=code_id, purpose=purpose, digits=form.code.data, client=client_address(), by=access.by())
     except commands.Wait as wait:
         form.code.errors = [words_for(wait.time)]
         return None

@@ -193,9 +193,7 @@ _DAY = r"(?:周|星期)?([一二三四五六日天])|(mon|tue|wed|thu|fri|sat|su
 _CLOCK = r"(次日)?(\d{1,2}):([0-5]\d)"
 _RANGE = r"\s*(?:-{1,2}|—{1,2}|–|−|~|至|到)\s*"
 _TIMES = re.compile(rf"{_CLOCK}{_RANGE}{_CLOCK}")
-_DAYS_AND_REST = re.compile(
-    r"((?:周|星期|每天|每日|mon|tue|wed|thu|fri|sat|sun)[^\d]*?)\s*(?=\d|休|关|不|$)", re.IGNORECASE
-)
+_DAYS_AND_REST = re.compile(r"((?:周|星期|每天|每日|mon|tue|wed|thu|fri|sat|sun)[^\d]*?)\s*(?=\d|休|关|不|$)", re.IGNORECASE)
 _REST = re.compile(r"休息|关闭|不开放")
 LONGEST_UNSAID_NIGHT = 12 * 60  # "22:00-06:00" means the next day; "13:00-05:30" is more likely a slip
 
@@ -294,18 +292,13 @@ def _stretch(words: str, part: str) -> tuple[int, int]:
     elif closes <= opens:
         closes += DAY
         if closes - opens > LONGEST_UNSAID_NIGHT:
-            says = N_(
-                "“%(words)s” ends before it begins. If it runs past midnight, write it like 22:00-次日06:00."
-            )
+            says = N_("“%(words)s” ends before it begins. If it runs past midnight, write it like 22:00-次日06:00.")
             raise _NotUnderstood(text(says, words=words))
     return opens, closes
 
 
 def _not_understood(part: str) -> _NotUnderstood:
-    says = N_(
-        "“%(words)s” was not understood. "
-        "Write it like 24小时, 08:30-22:00 or 周一至周五 08:30-12:00,13:00-17:30."
-    )
+    says = N_("“%(words)s” was not understood. Write it like 24小时, 08:30-22:00 or 周一至周五 08:30-12:00,13:00-17:30.")
     return _NotUnderstood(text(says, words=part))
 
 
@@ -374,9 +367,7 @@ def hours_as_text(hours: Sequence[Hours]) -> str:
     for days, times in _by_days(hours):
         names = [(f"周{_DAY_NAMES[a]}", f"周{_DAY_NAMES[b]}") for a, b in _runs(days)]
         named = "、".join(first if first == last else f"{first}至{last}" for first, last in names)
-        said = ",".join(
-            f"{_minutes(opens)}-{'次日' if closes > DAY else ''}{_minutes(closes)}" for opens, closes in times
-        )
+        said = ",".join(f"{_minutes(opens)}-{'次日' if closes > DAY else ''}{_minutes(closes)}" for opens, closes in times)
         parts.append(said if days == list(range(7)) else f"{named} {said}")
     return ";".join(parts)
 
@@ -385,10 +376,7 @@ def hours_in_words(hours: Sequence[Hours]) -> list[Text]:
     """Hours for people, one line for each group of days: 周一至周五 08:30–12:00、13:00–17:30."""
     if covers_the_week(hours):
         return [text(N_("Open around the clock"))]
-    return [
-        text(N_("%(days)s %(times)s"), days=_days_said(days), times=_times_said(times))
-        for days, times in _by_days(hours)
-    ]
+    return [text(N_("%(days)s %(times)s"), days=_days_said(days), times=_times_said(times)) for days, times in _by_days(hours)]
 
 
 def _days_said(days: Sequence[int]) -> Text:

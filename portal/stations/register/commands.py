@@ -86,9 +86,7 @@ def add_station(
     return queries.find_by_code(codes[0])
 
 
-def change_station(
-    *, station: Station, values: StationValues, by: By, union: Union | None = None
-) -> dict[str, list[Any]]:
+def change_station(*, station: Station, values: StationValues, by: By, union: Union | None = None) -> dict[str, list[Any]]:
     """Bring a station in line with ``values``; answers what changed, from and to. Raises Refused."""
     _refuse(rules.problems_with_station(values))
     queries.lock_counties([values.county_code])
@@ -134,8 +132,7 @@ def add_stations(*, entries: Sequence[Entry], by: By) -> list[str]:
         stations.append(row)
         hours += [{"station_id": row["id"], **vars(one)} for one in entry.values.hours]
         facilities += [
-            {"station_id": row["id"], "facility": one, "position": place}
-            for place, one in enumerate(entry.values.facilities)
+            {"station_id": row["id"], "facility": one, "position": place} for place, one in enumerate(entry.values.facilities)
         ]
         written = {"code": code, "name": row["name"], "status": entry.status.value}
         audit.record("station.added", by=by, subject=Station(id=row["id"]), union_id=entry.union_id, **written)
@@ -146,9 +143,7 @@ def add_stations(*, entries: Sequence[Entry], by: By) -> list[str]:
     return codes
 
 
-def apply_values(
-    *, station: Station, values: StationValues, by: By, union_id: UUID | None = None
-) -> dict[str, list[Any]]:
+def apply_values(*, station: Station, values: StationValues, by: By, union_id: UUID | None = None) -> dict[str, list[Any]]:
     """Write values that were checked; answers what changed, from and to. Nothing changed: nothing written."""
     changes: dict[str, list[Any]] = {}
     before = rules.values_of(station)
@@ -175,9 +170,7 @@ def apply_values(
     return changes
 
 
-def note_import(
-    *, by: By, union_id: UUID, file_name: str, counts: dict[str, int], report: str
-) -> StationImport:
+def note_import(*, by: By, union_id: UUID, file_name: str, counts: dict[str, int], report: str) -> StationImport:
     """Keep what became of a workbook: counts for good, the report with its refused rows for thirty days."""
     row = StationImport(
         id=new_id(),
@@ -272,4 +265,3 @@ def _plain(name: str, value: Any) -> Any:
     if name == "phone" and value:
         return f"…{value[-4:]}"
     return value.value if isinstance(value, Word) else value
-

@@ -199,7 +199,5 @@ def refused_table(report: dict[str, Any]) -> tuple[list[Column], list[list[str]]
     """Columns and rows of what was refused, as it came, each row with the reason: to be put right and sent again."""
     kept = [place for place, title in enumerate(report["head"]) if title != REASON]
     columns = [Column(report["head"][place], 18) for place in kept]
-    rows = [
-        [*(row["cells"][place] for place in kept), "；".join(row["says"])] for row in report["rows"] if row["refused"]
-    ]
+    rows = [[*(row["cells"][place] for place in kept), "；".join(row["says"])] for row in report["rows"] if row["refused"]]
     return [*columns, Column(REASON, 60)], rows

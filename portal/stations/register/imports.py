@@ -108,9 +108,7 @@ def load_workbook(path: Path, union_code: str) -> Outcome:
     return outcome
 
 
-def load(
-    content: bytes, *, union: Union, roots: Sequence[UUID], by: By, file_name: str
-) -> tuple[Outcome, StationImport]:
+def load(content: bytes, *, union: Union, roots: Sequence[UUID], by: By, file_name: str) -> tuple[Outcome, StationImport]:
     """Load a workbook: stations belong to ``union`` unless a row names another at or beneath ``roots``.
 
     Answers what became of each row, and the record of it. Flushes; the caller commits. Raises Unreadable.

@@ -140,9 +140,7 @@ class Station(db.Model):
 
     __tablename__ = "stations"
     __table_args__ = (
-        sa.CheckConstraint(
-            "(lng IS NULL) = (lat IS NULL) AND (lng IS NULL) = (crs IS NULL)", name="point_whole"
-        ),
+        sa.CheckConstraint("(lng IS NULL) = (lat IS NULL) AND (lng IS NULL) = (crs IS NULL)", name="point_whole"),
         sa.CheckConstraint("lng BETWEEN 73 AND 136 AND lat BETWEEN 3 AND 54", name="point_in_china"),
         sa.CheckConstraint("stars BETWEEN 1 AND 5", name="one_to_five_stars"),
         sa.CheckConstraint("area_m2 > 0", name="area_positive"),
@@ -150,9 +148,7 @@ class Station(db.Model):
         sa.CheckConstraint("(status = 'withdrawn') = (closed_at IS NOT NULL)", name="withdrawn_is_closed"),
         sa.Index("uq_stations_name_address", "county_code", "name", "address", unique=True),
         sa.Index("ix_stations_union_id", "union_id", "id"),
-        sa.Index(
-            "ix_stations_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}
-        ),
+        sa.Index("ix_stations_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         sa.Index(
             "ix_stations_address_trgm",
             "address",
@@ -208,14 +204,10 @@ class OpeningHours(db.Model):
     __tablename__ = "opening_hours"
     __table_args__ = (
         sa.CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
-        sa.CheckConstraint(
-            "opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= opens + 1440", name="stretch"
-        ),
+        sa.CheckConstraint("opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= opens + 1440", name="stretch"),
     )
 
-    station_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True
-    )
+    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
     weekday: Mapped[int] = mapped_column(primary_key=True)
     opens: Mapped[int] = mapped_column(primary_key=True)
     closes: Mapped[int]
@@ -226,9 +218,7 @@ class StationFacility(db.Model):
 
     __tablename__ = "station_facilities"
 
-    station_id: Mapped[UUID] = mapped_column(
-        sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True
-    )
+    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
     facility: Mapped[Facility] = mapped_column(text_enum(Facility), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
 
@@ -241,9 +231,7 @@ class StationImport(db.Model):
 
     __tablename__ = "station_imports"
     __table_args__ = (
-        sa.CheckConstraint(
-            "loaded >= 0 AND updated >= 0 AND unchanged >= 0 AND refused >= 0", name="not_negative"
-        ),
+        sa.CheckConstraint("loaded >= 0 AND updated >= 0 AND unchanged >= 0 AND refused >= 0", name="not_negative"),
         sa.Index("ix_station_imports_union_id", "union_id", "id"),
     )
 

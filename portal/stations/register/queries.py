@@ -81,17 +81,13 @@ def _open_at(moment: datetime) -> sa.ColumnElement[bool]:
     since_opening = sa.func.mod(minute - OpeningHours.weekday * DAY - OpeningHours.opens + WEEK, WEEK)
     return sa.and_(
         Station.status.in_(SERVING_STATUSES),
-        sa.exists().where(
-            OpeningHours.station_id == Station.id, since_opening < OpeningHours.closes - OpeningHours.opens
-        ),
+        sa.exists().where(OpeningHours.station_id == Station.id, since_opening < OpeningHours.closes - OpeningHours.opens),
     )
 
 
 def _always_open() -> sa.ColumnElement[bool]:
     # Stretches never overlap (`hours.rules.problems_with_hours`), so their lengths may be added up.
-    minutes = sa.select(sa.func.sum(OpeningHours.closes - OpeningHours.opens)).where(
-        OpeningHours.station_id == Station.id
-    )
+    minutes = sa.select(sa.func.sum(OpeningHours.closes - OpeningHours.opens)).where(OpeningHours.station_id == Station.id)
     return sa.and_(Station.status.in_(SERVING_STATUSES), minutes.scalar_subquery() >= WEEK)
 
 
@@ -99,9 +95,9 @@ def _metres(near: tuple[float, float]) -> sa.ColumnElement[int]:
     """Whole metres from (lat, lng) by haversine; integers, so that a cursor meets the same value again."""
     lat, lng = (sa.func.radians(sa.cast(value, sa.Float)) for value in near)
     there_lat, there_lng = (sa.func.radians(sa.cast(one, sa.Float)) for one in (Station.lat, Station.lng))
-    half = sa.func.power(sa.func.sin((there_lat - lat) / 2), 2) + sa.func.cos(lat) * sa.func.cos(
-        there_lat
-    ) * sa.func.power(sa.func.sin((there_lng - lng) / 2), 2)
+    half = sa.func.power(sa.func.sin((there_lat - lat) / 2), 2) + sa.func.cos(lat) * sa.func.cos(there_lat) * sa.func.power(
+        sa.func.sin((there_lng - lng) / 2), 2
+    )
     metres = sa.func.round(2 * EARTH_M * sa.func.asin(sa.func.sqrt(sa.func.least(1.0, half))))
     # LEAST passes over NULL: a station without a point would lie at the other end of the earth.
     return sa.case((Station.lat.is_(None), sa.literal(NOWHERE)), else_=sa.cast(metres, sa.Integer))
@@ -130,9 +126,7 @@ def list_stations(
     if county_code:
         query = query.where(Station.county_code == county_code)
     if facility:
-        query = query.where(
-            sa.exists().where(StationFacility.station_id == Station.id, StationFacility.facility == facility)
-        )
+        query = query.where(sa.exists().where(StationFacility.station_id == Station.id, StationFacility.facility == facility))
     if open_now:
         query = query.where(_open_at(clock.now()))
     if all_day:
@@ -147,18 +141,14 @@ def list_stations(
         limit=PUBLIC_LIMIT,
         scalars=False,
     )
-    rows = [
-        Found(row.Station, row.county, row.metres if row.metres < NOWHERE else None) for row in found.rows
-    ]
+    rows = [Found(row.Station, row.county, row.metres if row.metres < NOWHERE else None) for row in found.rows]
     return Slice(rows, found.before, found.after)
 
 
 def list_counties_with_stations() -> dict[str, list[tuple[str, str]]]:
     """Counties that have stations to find, grouped by city: {"郑州市": [("410105", "金水区")]}."""
     city = aliased(Division)
-    has_stations = sa.exists().where(
-        Station.county_code == Division.code, Station.status.in_(PUBLIC_STATUSES)
-    )
+    has_stations = sa.exists().where(Station.county_code == Division.code, Station.status.in_(PUBLIC_STATUSES))
     rows = db.session.execute(
         sa.select(Division.code, Division.name, sa.case((city.statutory, city.name), else_=Division.name))
         .join(city, city.code == Division.parent_code)
@@ -186,9 +176,7 @@ def get_station(code: str) -> Found:
 
 def get_station_for(code: str, actor: Actor, permission: Permission) -> Station:
     """A station by code within scope; raises NoResultFound (404) outside."""
-    return db.session.scalars(
-        sa.select(Station).where(Station.code == code, within(Station.union_id, actor, permission))
-    ).one()
+    return db.session.scalars(sa.select(Station).where(Station.code == code, within(Station.union_id, actor, permission))).one()
 
 
 def may_keep(station: Station, actor: Actor | None) -> bool:
@@ -206,9 +194,7 @@ def find_by_code(code: str) -> Station | None:
 def find_by_place(county_code: str, name: str, address: str) -> Station | None:
     """The station of this name at this address, of whatever union: there is one at the most."""
     return db.session.scalars(
-        sa.select(Station).where(
-            Station.county_code == county_code, Station.name == name, Station.address == address
-        )
+        sa.select(Station).where(Station.county_code == county_code, Station.name == name, Station.address == address)
     ).one_or_none()
 
 
@@ -280,9 +266,7 @@ def rows_for_export(
 
 def _served(actor: Actor) -> sa.Select:
     # The desk stays open while the door is announced shut: whoever stands before it is served, on record.
-    return sa.select(Station).where(
-        Station.status.in_(PUBLIC_STATUSES), within(Station.union_id, actor, Permission.SERVE)
-    )
+    return sa.select(Station).where(Station.status.in_(PUBLIC_STATUSES), within(Station.union_id, actor, Permission.SERVE))
 
 
 def list_served_by(actor: Actor, q: str | None = None) -> list[Station]:
@@ -340,9 +324,7 @@ def find_union(word: str | None, actor: Actor, permission: Permission) -> Union 
 
 def suggest_unions(actor: Actor, permission: Permission, limit: int = 100) -> list[sa.Row]:
     """The first open unions within scope as (code, name), to choose from while typing."""
-    query = sa.select(Union.code, Union.name).where(
-        within(Union.id, actor, permission), Union.closed_at.is_(None)
-    )
+    query = sa.select(Union.code, Union.name).where(within(Union.id, actor, permission), Union.closed_at.is_(None))
     return list(db.session.execute(query.order_by(Union.code).limit(limit)))
 
 
@@ -363,18 +345,14 @@ def union_of(station: Station) -> Union:
 
 def ids_within(union_ids: Iterable[UUID], roots: Sequence[UUID]) -> set[UUID]:
     """Which of these unions lie at or beneath ``roots``."""
-    reached = sa.select(UnionReach.union_id).where(
-        UnionReach.ancestor_id.in_(roots), UnionReach.union_id.in_(set(union_ids))
-    )
+    reached = sa.select(UnionReach.union_id).where(UnionReach.ancestor_id.in_(roots), UnionReach.union_id.in_(set(union_ids)))
     return set(db.session.scalars(reached))
 
 
 def get_import(import_id: UUID, actor: Actor, permission: Permission) -> StationImport:
     """One loaded file and what became of it, within scope; raises NoResultFound (404) outside."""
     return db.session.scalars(
-        sa.select(StationImport).where(
-            StationImport.id == import_id, within(StationImport.union_id, actor, permission)
-        )
+        sa.select(StationImport).where(StationImport.id == import_id, within(StationImport.union_id, actor, permission))
     ).one()
 
 

@@ -142,9 +142,7 @@ def problems_with_station(values: StationValues) -> list[Problem]:
         "address": N_("The station needs an address."),
     }
     problems = [
-        Problem(f"{name}_missing", text(says), field=name)
-        for name, says in missing.items()
-        if getattr(values, name) is None
+        Problem(f"{name}_missing", text(says), field=name) for name, says in missing.items() if getattr(values, name) is None
     ]
     for name, most in LENGTHS.items():
         if len(getattr(values, name) or "") > most:

@@ -112,9 +112,7 @@ def index() -> Response:
         "all_day": request.args.get("all-day") == "1",
         "near": near,
     }
-    found = queries.list_stations(
-        **filters, before=request.args.get("before"), after=request.args.get("after")
-    )
+    found = queries.list_stations(**filters, before=request.args.get("before"), after=request.args.get("after"))
     return page(
         "stations/register/index.html",
         fragments=("stations",),
@@ -317,9 +315,7 @@ def load() -> Response:
         file, roots = form.workbook.data, access.actor().unions(KEEP)
         try:
             content = file.read(MAX_BYTES + 1)
-            outcome, kept = imports.load(
-                content, union=union, roots=roots, by=access.by(), file_name=file.filename or ""
-            )
+            outcome, kept = imports.load(content, union=union, roots=roots, by=access.by(), file_name=file.filename or "")
         except Unreadable as trouble:
             form.take([Problem("unreadable", trouble.says, field="workbook")])
         else:

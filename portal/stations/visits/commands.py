@@ -37,12 +37,12 @@ _PLACE = """
 
 _KNOWN = """
     person AS (
-        SELECT w.id, w.occupation, w.name,
+        SELECT w.id, w.occupation, w.name, w.unrecorded_since IS NULL AS recorded,
                NOT EXISTS (SELECT FROM recent_stays r WHERE r.worker_id = w.id) AS first_ever
         FROM workers w, claim WHERE w.id = :worker_id
     ), given AS (
         INSERT INTO recent_services AS r (worker_id, service, station_id, line_id, line_at)
-        SELECT person.id, :service, place.id, :line_id, :now FROM person, place
+        SELECT person.id, :service, place.id, :line_id, :now FROM person, place WHERE person.recorded
         ON CONFLICT (worker_id, service) DO UPDATE
             SET station_id = excluded.station_id, line_id = excluded.line_id,
                 line_at = excluded.line_at, previous_at = r.line_at
@@ -60,6 +60,8 @@ _KNOWN = """
         SELECT stay.visit_id, stay.visit_at, person.id AS worker_id, person.occupation, person.first_ever, person.name,
                coalesce(given.previous_at >= :day_start, false) AS repeated
         FROM person, given, stay
+        UNION ALL
+        SELECT :visit_id, :now, NULL, person.occupation, false, NULL, false FROM person WHERE NOT person.recorded
     )"""
 
 _UNKNOWN = """
@@ -68,7 +70,6 @@ _UNKNOWN = """
                CAST(:occupation AS varchar) AS occupation, false AS first_ever, CAST(NULL AS text) AS name, false AS repeated
         FROM claim
     )"""
-
 
 
 def _roll_up(table: str, owner: str, period: str, after: str) -> str:
@@ -131,6 +132,8 @@ _FIRST_BY_TAP = sa.text(
     SELECT line_id, line_at FROM first
     """
 )
+# RETURNING, so that any runner may ask for rows.
+_FORGET_KEY = sa.text("DELETE FROM idempotency_keys WHERE actor = :owner AND key = :key RETURNING key")
 
 
 class NoSuchStation(LookupError):
@@ -176,14 +179,15 @@ def log_visit(
     ``run`` is `one_statement` (its own transaction) or `within_transaction`. The same key gives the first answer again,
     with another body it raises idempotency.KeyReused; the same service to the same person within five minutes gives
     the first answer too, later that day the line is stored as repeated. ``occupation`` counts only for the unknown.
-    A service that must not be named (medicine, counselling) is logged without the person.
+    A service that must not be named (medicine, counselling) is logged without the person, and so is every service to
+    somebody who withdrew the consent to keep a record.
     """
     moment, line_id = clock.now(), new_id()
     day = clock.business_day(moment)
     known = worker_id is not None and rules.names_the_person(service)
     values = {
         "station_code": station_code,
-        "unions": list(unions),
+        "unions": f"{{{','.join(map(str, unions))}}}",  # as text: adapting a list costs psycopg more than the other values
         "owner": idempotency.owner(by),
         "key": key,
         "body_hash": hashlib.sha256(f"{station_code}|{worker_id}|{service.value}|{occupation.value}".encode()).digest(),
@@ -212,22 +216,23 @@ def log_visit(
         raise NoSuchStation(station_code)
     row = rows[0]
     if row.visit_id is not None:
-        return Logged(line_id, moment, True, row.repeated, row.first_ever, row.name, row.occupation, row.visit_id, row.visit_at)
+        return Logged(line_id, moment, True, row.repeated, row.first_ever, row.name, row.occupation,
+                      row.visit_id, row.visit_at)  # fmt: skip
     return _first_answer(values, claimed=row.claimed, run=run)
 
 
 def _first_answer(values: dict[str, Any], *, claimed: bool, run: Runner) -> Logged:
     """Nothing was written: the key was used before, or it was a double tap with another key."""
     if not claimed:
-        first = run(_FIRST_BY_KEY, values)[0]
-        if bytes(first.body_hash) != values["body_hash"]:
-            raise idempotency.KeyReused
-        if first.written:
-            return Logged(first.line_id, first.line_at, False)
+        for first in run(_FIRST_BY_KEY, values):
+            if bytes(first.body_hash) != values["body_hash"]:
+                raise idempotency.KeyReused
+            if first.written:
+                return Logged(first.line_id, first.line_at, False)
         # The first with this key was a double tap itself and has not yet put down whose line it got: ask as it does.
     rows = run(_FIRST_BY_TAP, values)
     if not rows:
-        run(sa.text("DELETE FROM idempotency_keys WHERE actor = :owner AND key = :key RETURNING key"), values)
+        run(_FORGET_KEY, values)
         raise NoSuchWorker
     return Logged(rows[0].line_id, rows[0].line_at, False)
 
@@ -259,7 +264,8 @@ def reverse_line(*, line_id: UUID, station_code: str, unions: tuple[UUID, ...], 
             JOIN stations s ON s.id = l.station_id AND s.code = :station_code
             LEFT JOIN visit_reversals r ON r.line_id = l.id
             WHERE l.id = :line_id AND l.at > :since
-              AND EXISTS (SELECT FROM union_reach u WHERE u.union_id = s.union_id AND u.ancestor_id = ANY(CAST(:unions AS uuid[])))
+              AND EXISTS (SELECT FROM union_reach u
+                          WHERE u.union_id = s.union_id AND u.ancestor_id = ANY(CAST(:unions AS uuid[])))
             """
         ),
         {"line_id": line_id, "station_code": station_code, "unions": list(unions), "since": clock.now() - timedelta(days=2)},
@@ -336,8 +342,7 @@ def ensure_partitions(first: date, last: date) -> list[str]:
                 continue
             db.session.execute(
                 sa.text(
-                    f"CREATE TABLE {name} PARTITION OF {table} "
-                    f"FOR VALUES FROM ('{begins.isoformat()}') TO ('{ends.isoformat()}')"
+                    f"CREATE TABLE {name} PARTITION OF {table} FOR VALUES FROM ('{begins.isoformat()}') TO ('{ends.isoformat()}')"
                 )
             )
             made.append(name)
@@ -355,7 +360,8 @@ def seal_days(*, by: By, until: date | None = None, limit: int = 500) -> int:
             """
             WITH days AS (
                 SELECT station_id, CAST(at AT TIME ZONE 'Asia/Shanghai' AS date) AS day, count(*) AS lines,
-                       string_agg(concat_ws('|', id, extract(epoch FROM at), visit_id, service, repeated), chr(10) ORDER BY id) AS text
+                       string_agg(concat_ws('|', id, extract(epoch FROM at), visit_id, service, repeated), chr(10)
+                                  ORDER BY id) AS text
                 FROM visit_lines WHERE at < :end AND at >= :since GROUP BY 1, 2)
             INSERT INTO day_seals (station_id, day, lines, digest, sealed_at)
             SELECT station_id, day, lines, sha256(convert_to(text, 'UTF8')), :now FROM days
@@ -366,5 +372,3 @@ def seal_days(*, by: By, until: date | None = None, limit: int = 500) -> int:
         {"end": end, "since": end - timedelta(days=40), "now": clock.now(), "limit": limit},
     ).all()
     return len(rows)
-
-

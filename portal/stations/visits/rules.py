@@ -40,9 +40,7 @@ def problems_with_serving(service: BasicService, status: StationStatus, given_to
         )
     earlier = [given.at for given in given_today if given.service == service]
     if earlier:
-        problems.append(
-            Problem("again", text(N_("Given today at %(time)s; once more is fine."), time=max(earlier)), Level.AMBER)
-        )
+        problems.append(Problem("again", text(N_("Given today at %(time)s; once more is fine."), time=max(earlier)), Level.AMBER))
     return problems
 
 

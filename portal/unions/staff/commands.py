@@ -249,9 +249,7 @@ def end_appointment(*, appointment: Appointment, by: By) -> None:
     appointment.ended_at, appointment.ends_on = clock.now(), max(today, appointment.starts_on)
     sessions.close_all(_self(account))
     db.session.flush()
-    audit.record(
-        "account.appointment_ended", by=by, subject=account, union_id=appointment.union_id, role=appointment.role
-    )
+    audit.record("account.appointment_ended", by=by, subject=account, union_id=appointment.union_id, role=appointment.role)
 
 
 def _self(account: Account) -> By:

@@ -89,9 +89,7 @@ def list_awaiting(actor: StaffActor) -> list[tuple[Text, str, int]]:
 
 def find_account_by_name(sign_in_name: str) -> Account | None:
     """The account somebody signs in to, or None."""
-    return db.session.scalars(
-        sa.select(Account).where(Account.sign_in_name == sign_in_name.strip().lower())
-    ).one_or_none()
+    return db.session.scalars(sa.select(Account).where(Account.sign_in_name == sign_in_name.strip().lower())).one_or_none()
 
 
 def find_account(ident: UUID) -> Account | None:
@@ -121,9 +119,7 @@ def _current() -> tuple[sa.ColumnElement[bool], ...]:
 
 def _visible(actor: Actor) -> sa.ColumnElement[bool]:
     """Accounts with an appointment, past or present, in the administrator's part of the tree."""
-    return sa.exists().where(
-        Appointment.account_id == Account.id, within(Appointment.union_id, actor, Permission.MANAGE_STAFF)
-    )
+    return sa.exists().where(Appointment.account_id == Account.id, within(Appointment.union_id, actor, Permission.MANAGE_STAFF))
 
 
 def get_account(ident: UUID, actor: Actor) -> Account:
@@ -143,9 +139,7 @@ def list_accounts(actor: Actor, q: str | None = None, *, before: str | None = No
     """Accounts within scope by part of the name or sign-in name, by sign-in name, a page at a time (of Listed)."""
     found = sa.select(Account).where(_visible(actor))
     if q:
-        found = found.where(
-            Account.name.icontains(q, autoescape=True) | Account.sign_in_name.icontains(q, autoescape=True)
-        )
+        found = found.where(Account.name.icontains(q, autoescape=True) | Account.sign_in_name.icontains(q, autoescape=True))
     rows = keyset(found, (Account.sign_in_name,), lambda account: (account.sign_in_name,), before=before, after=after)
     roles: dict[UUID, list[tuple[Role, str]]] = {}
     for one, name in db.session.execute(
@@ -272,9 +266,7 @@ def list_demo_accounts(path: Path) -> list[DemoAccount]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return [
-            DemoAccount(row["role"], row["name"], row["password"], row["totp_secret"])
-            for row in rows
-            if row.get("totp_secret")
+            DemoAccount(row["role"], row["name"], row["password"], row["totp_secret"]) for row in rows if row.get("totp_secret")
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

@@ -370,9 +370,7 @@ def end_appointment(id: UUID, appointment_id: UUID) -> Response:
     account = queries.get_account(id, access.actor())
     appointment = queries.get_appointment(appointment_id, account, access.actor())
     role = appointment.role
-    return _try(
-        account, lambda **by: commands.end_appointment(appointment=appointment, **by), N_("Ended: %(what)s"), role
-    )
+    return _try(account, lambda **by: commands.end_appointment(appointment=appointment, **by), N_("Ended: %(what)s"), role)
 
 
 @bp.post("/staff/accounts/<uuid:id>/disable")

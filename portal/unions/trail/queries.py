@@ -82,9 +82,7 @@ def _lines(entries: Iterable[AuditEntry]) -> list[Line]:
     accounts = {entry.actor_id for entry in entries if entry.actor_kind == "staff" and entry.actor_id}
     accounts |= {ident for table, ident in subjects if table == "accounts"}
     people = staff.names_of_staff(accounts)
-    unions = tree.names_of(
-        [*(entry.union_id for entry in entries), *(ident for table, ident in subjects if table == "unions")]
-    )
+    unions = tree.names_of([*(entry.union_id for entry in entries), *(ident for table, ident in subjects if table == "unions")])
     named = {"accounts": people, "unions": unions}
     return [
         Line(

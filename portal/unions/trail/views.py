@@ -68,13 +68,8 @@ def details_in_words(line: queries.Line) -> list[str]:
 def index() -> Response:
     """Entries within scope, newest first, and the state of the chain."""
     filters = _filters()
-    found = queries.list_entries(
-        access.actor(), **filters, before=request.args.get("before"), after=request.args.get("after")
-    )
-    rows = [
-        (line, actor_in_words(line), action_in_words(line), subject_in_words(line), details_in_words(line))
-        for line in found
-    ]
+    found = queries.list_entries(access.actor(), **filters, before=request.args.get("before"), after=request.args.get("after"))
+    rows = [(line, actor_in_words(line), action_in_words(line), subject_in_words(line), details_in_words(line)) for line in found]
     return page(
         "unions/trail/index.html", fragments=("entries",), rows=rows, pager=pager(found), chain=queries.get_chain(),
         action=(filters["actions"] or [""])[0], day=filters["day"],

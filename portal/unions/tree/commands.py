@@ -61,9 +61,7 @@ def _problems_with_place(details: Details, union: Union | None = None) -> list[P
 
 def _free_code(parent: Union) -> str:
     """The next code beneath a parent: 410105-01, 410105-02, …"""
-    taken = set(
-        db.session.scalars(sa.select(Union.code).where(Union.code.startswith(f"{parent.code}-", autoescape=True)))
-    )
+    taken = set(db.session.scalars(sa.select(Union.code).where(Union.code.startswith(f"{parent.code}-", autoescape=True))))
     number = 1
     while f"{parent.code}-{number:02d}" in taken:
         number += 1

@@ -26,15 +26,9 @@ class ChangeUnionForm(Form):
     second_parent_code = TextField(
         _l("Second parent"), max_length=40, description=_l("Only under dual leadership; both see this union.")
     )
-    affiliation_code = TextField(
-        _l("Affiliation"), max_length=40, description=_l("If it is another union than the parent.")
-    )
-    funding_code = TextField(
-        _l("Funds go through"), max_length=40, description=_l("If it is another union than the parent.")
-    )
-    custodian_code = TextField(
-        _l("Custodian"), max_length=40, description=_l("Who keeps the records, if it is another union.")
-    )
+    affiliation_code = TextField(_l("Affiliation"), max_length=40, description=_l("If it is another union than the parent."))
+    funding_code = TextField(_l("Funds go through"), max_length=40, description=_l("If it is another union than the parent."))
+    custodian_code = TextField(_l("Custodian"), max_length=40, description=_l("Who keeps the records, if it is another union."))
     formation_route = SelectField(_l("How it was formed"), choices=[("", _l("Not known")), *FormationRoute.choices()])
     founded_on = DateField(_l("Founded on"), [Optional()])
 

@@ -81,9 +81,7 @@ def read_places() -> list[Place]:
 def plan(places: list[Place]) -> list[list[Planned]]:
     """The unions these places ask for, level by level: every parent stands in an earlier list."""
     by_code = {place.code: place for place in places}
-    levels: dict[str, list[Planned]] = {
-        name: [] for name in ("province", "city", "county", "town", "city-X", "county-X")
-    }
+    levels: dict[str, list[Planned]] = {name: [] for name in ("province", "city", "county", "town", "city-X", "county-X")}
     for place in places:
         if place.is_collective:
             continue
@@ -91,9 +89,7 @@ def plan(places: list[Place]) -> list[list[Planned]]:
         above = by_code.get(place.parent_code or "")
         parent = above.parent_code if above and above.is_collective else place.parent_code
         line = {"zone": "county"}.get(level, str(level))
-        levels[line].append(
-            Planned(place.code, place.name + GENERAL, UnionKind.GENERAL_UNION, level, place.code, parent)
-        )
+        levels[line].append(Planned(place.code, place.name + GENERAL, UnionKind.GENERAL_UNION, level, place.code, parent))
         if level in (UnionLevel.CITY, UnionLevel.COUNTY):
             levels[f"{level}-X"].append(
                 Planned(
@@ -120,9 +116,7 @@ def load_henan() -> str:
         _add_unions(missing, ids)
     if divisions or added:
         province = db.session.scalars(sa.select(Union).where(Union.code == places[0].code)).one()
-        audit.record(
-            "unions.loaded", by=SYSTEM, subject=province, union_id=province.id, divisions=divisions, unions=added
-        )
+        audit.record("unions.loaded", by=SYSTEM, subject=province, union_id=province.id, divisions=divisions, unions=added)
         db.session.flush()
     return _what_is_there(places, divisions, added)
 
@@ -173,9 +167,7 @@ def _insert(model: type, rows: list[dict[str, Any]]) -> None:
     """All rows in one statement, so that foreign keys and the tree's closure are looked at once."""
     table = model.__table__
     names = list(rows[0])
-    arrays = [
-        sa.cast(sa.bindparam(name, [row[name] for row in rows]), sa.ARRAY(_plain(table.c[name].type))) for name in names
-    ]
+    arrays = [sa.cast(sa.bindparam(name, [row[name] for row in rows]), sa.ARRAY(_plain(table.c[name].type))) for name in names]
     given = sa.func.unnest(*arrays).table_valued(*(sa.column(name, table.c[name].type) for name in names))
     given = given.render_derived()
     db.session.execute(sa.insert(table).from_select(names, sa.select(*given.c)))

@@ -32,9 +32,7 @@ def reaches(actor: Actor, permission: Permission, union_id: Any) -> bool:
     """Whether one union lies within the actor's scope for a permission."""
     return bool(
         db.session.scalar(
-            sa.select(
-                sa.exists().where(UnionReach.union_id == union_id, UnionReach.ancestor_id.in_(actor.unions(permission)))
-            )
+            sa.select(sa.exists().where(UnionReach.union_id == union_id, UnionReach.ancestor_id.in_(actor.unions(permission))))
         )
     )
 
@@ -54,9 +52,7 @@ def get_union(code: str, actor: Actor, permission: Permission) -> Union:
 
 def find_union(code: str | None, actor: Actor, permission: Permission) -> Union | None:
     """A union by the code somebody typed, within scope, or None."""
-    return db.session.scalars(
-        sa.select(Union).where(Union.code == code, within(Union.id, actor, permission))
-    ).one_or_none()
+    return db.session.scalars(sa.select(Union).where(Union.code == code, within(Union.id, actor, permission))).one_or_none()
 
 
 def get_union_by_code(code: str) -> Union:
@@ -124,9 +120,7 @@ def list_roots(actor: Actor, permission: Permission = Permission.VIEW_UNIONS) ->
     return list(db.session.scalars(sa.select(Union).where(Union.id.in_(held), ~covered).order_by(Union.code)))
 
 
-def _matching(
-    actor: Actor, q: str | None, level: UnionLevel | None, kind: UnionKind | None, permission: Permission
-) -> sa.Select:
+def _matching(actor: Actor, q: str | None, level: UnionLevel | None, kind: UnionKind | None, permission: Permission) -> sa.Select:
     found = sa.select(Union).where(within(Union.id, actor, permission))
     if q:
         found = found.where(Union.name.icontains(q, autoescape=True) | (Union.code == q.upper()))
@@ -244,9 +238,7 @@ def count_coverage(actor: Actor, permission: Permission = Permission.VIEW_UNIONS
 def count_within(actor: Actor, permission: Permission = Permission.VIEW_UNIONS) -> int:
     """How many unions lie within scope, each once."""
     return db.session.scalar(
-        sa.select(sa.func.count(UnionReach.union_id.distinct())).where(
-            UnionReach.ancestor_id.in_(actor.unions(permission))
-        )
+        sa.select(sa.func.count(UnionReach.union_id.distinct())).where(UnionReach.ancestor_id.in_(actor.unions(permission)))
     )
 
 
@@ -311,9 +303,7 @@ def home_union_for_county(county_code: str) -> Union | None:
         .cte("chain", recursive=True)
     )
     chain = chain.union_all(
-        sa.select(Division.code, Division.parent_code, chain.c.step + 1).join(
-            chain, Division.code == chain.c.parent_code
-        )
+        sa.select(Division.code, Division.parent_code, chain.c.step + 1).join(chain, Division.code == chain.c.parent_code)
     )
     no_federation = Union.kind != UnionKind.FEDERATION
     return db.session.scalars(

@@ -52,9 +52,7 @@ def index() -> Response:
     actor, filters = access.actor(), _filters()
     shown: dict[str, Any] = {"filters": filters, "kinds": UnionKind.choices(), "levels": UnionLevel.choices()}
     if any(filters.values()):
-        found = queries.list_unions(
-            actor, **filters, before=request.args.get("before"), after=request.args.get("after")
-        )
+        found = queries.list_unions(actor, **filters, before=request.args.get("before"), after=request.args.get("after"))
         counts = queries.count_beneath(found)
         return page(
             "unions/tree/index.html",

@@ -60,9 +60,7 @@ def count(db, model) -> int:
 
 
 def invite(worker, by=SYSTEM, county="410105"):
-    return commands.invite(
-        worker=worker, visit_id=new_id(), visit_at=clock.now(), station_id=None, county_code=county, by=by
-    )
+    return commands.invite(worker=worker, visit_id=new_id(), visit_at=clock.now(), station_id=None, county_code=county, by=by)
 
 
 def apply(worker, **changes):
@@ -232,9 +230,7 @@ def decide(application_id, officer, decision=S.APPROVED, opinion=None):
     from portal.db import db
 
     locked = db.session.scalars(sa.select(Application).where(Application.id == application_id).with_for_update()).one()
-    return commands.decide(
-        application=locked, decision=decision, opinion=opinion, decider=officer[1], by=By("staff", officer[0])
-    )
+    return commands.decide(application=locked, decision=decision, opinion=opinion, decider=officer[1], by=By("staff", officer[0]))
 
 
 def officers(number=2):

@@ -104,9 +104,7 @@ def test_uncovering_needs_a_reason_and_is_written_down(db, officer, tree):
     assert officer.send(address, {"field": "name", "reason": "x"}).status_code == 422
     assert PHONE in officer.send(address, {"field": "phone", "reason": "回电确认"}).text
     assert ID in officer.send(address, {"field": "id_number", "reason": "核对证件"}).text
-    rows = db.session.execute(
-        sa.text("SELECT details FROM audit_entries WHERE action = 'application.revealed' ORDER BY id")
-    )
+    rows = db.session.execute(sa.text("SELECT details FROM audit_entries WHERE action = 'application.revealed' ORDER BY id"))
     assert [row.details for row in rows] == [
         {"field": "phone", "reason": "回电确认"}, {"field": "id_number", "reason": "核对证件"},
     ]  # fmt: skip

@@ -20,9 +20,7 @@ from tests.factories.workers import make_worker
 def member(db):
     tree = small_tree()
     worker = make_worker()
-    membership = commands.admit(
-        worker_id=worker.id, union_id=tree.federation_county.id, county_code="410105", by=SYSTEM
-    )
+    membership = commands.admit(worker_id=worker.id, union_id=tree.federation_county.id, county_code="410105", by=SYSTEM)
     db.session.commit()
     membership.tree, membership.worker = tree, worker
     return membership
@@ -71,9 +69,7 @@ def test_the_number_is_for_life(db, member):
         db.session.commit()
         assert queries.find_membership(member.worker.id) is None
     with clock.stopped_at(clock.now() + timedelta(days=400)):
-        again = commands.admit(
-            worker_id=member.worker.id, union_id=member.tree.county.id, county_code="410302", by=SYSTEM
-        )
+        again = commands.admit(worker_id=member.worker.id, union_id=member.tree.county.id, county_code="410302", by=SYSTEM)
     assert again.number == number
 
 

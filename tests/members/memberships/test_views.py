@@ -55,9 +55,7 @@ def test_an_empty_list_says_what_to_do(officer):
 
 
 def test_foreign_members_are_not_there(db, officer, tree):
-    foreign = make_member(
-        make_worker(name="外人某"), name="外人某", work_county_code="410302", phone=PHONE, id_number=ID
-    )
+    foreign = make_member(make_worker(name="外人某"), name="外人某", work_county_code="410302", phone=PHONE, id_number=ID)
     assert officer.get(f"/members/{foreign.number}").status_code == 404
     for address in ("/members", "/members?q=外", f"/members?q={foreign.number}", "/members?union=410302"):
         assert "外*某" not in officer.get(address).text

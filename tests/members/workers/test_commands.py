@@ -177,8 +177,6 @@ def test_dates_that_cannot_be(db):
     refuses(db, "ck_worker_phones_until_after_since", sa.text("UPDATE worker_phones SET until = since - interval '1s'"))
     commands.give_consent(worker=worker, purpose=Purpose.CONTACT, notice_version="1", channel="x", by=SYSTEM)
     db.session.commit()
-    refuses(
-        db, "ck_consents_withdrawn_after_given", sa.text("UPDATE consents SET withdrawn_at = given_at - interval '1s'")
-    )
+    refuses(db, "ck_consents_withdrawn_after_given", sa.text("UPDATE consents SET withdrawn_at = given_at - interval '1s'"))
     twice = "INSERT INTO consents (id, worker_id, purpose, notice_version, channel, given_at) SELECT gen_random_uuid(), worker_id, purpose, notice_version, channel, given_at FROM consents"  # noqa: E501
     refuses(db, "uq_consents_open", sa.text(twice))

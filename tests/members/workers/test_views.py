@@ -209,9 +209,7 @@ def test_after_five_wrong_tries_the_right_digits_are_refused_too(db, client):
     digits = newest_code(db)
     wrong = f"{(int(digits) + 1) % 10**6:06d}"
     for number in range(5):  # from five places, so that the throttle is not what refuses
-        assert (
-            commands.use_code(code_id=code.id, purpose="sign-in", digits=wrong, client=f"c{number}", by=VISITOR) is None
-        )
+        assert commands.use_code(code_id=code.id, purpose="sign-in", digits=wrong, client=f"c{number}", by=VISITOR) is None
         db.session.rollback()
     assert commands.use_code(code_id=code.id, purpose="sign-in", digits=digits, client="c9", by=VISITOR) is None
 

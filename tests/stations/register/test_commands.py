@@ -46,9 +46,7 @@ def tree(db):
 
 def add(tree, **changes) -> Station:
     more = {name: changes.pop(name) for name in ("status", "code", "union") if name in changes}
-    return commands.add_station(
-        values=replace(VALUES, **changes), union=more.pop("union", tree.county), by=SYSTEM, **more
-    )
+    return commands.add_station(values=replace(VALUES, **changes), union=more.pop("union", tree.county), by=SYSTEM, **more)
 
 
 def codes_of(refused) -> list[str]:
@@ -225,9 +223,7 @@ def test_constraints_of_a_station(tree, changes, constraint):
     station = make_station(union=tree.county)
     values = ", ".join(f"{name} = :{name}" for name in changes)
     with pytest.raises(sa.exc.IntegrityError, match=f'"{constraint}"'):
-        database.session.execute(
-            sa.text(f"UPDATE stations SET {values} WHERE id = :station"), {**changes, "station": station.id}
-        )
+        database.session.execute(sa.text(f"UPDATE stations SET {values} WHERE id = :station"), {**changes, "station": station.id})
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,7 @@ def sheet(rows=CLEAN, head=HEAD, above=()) -> bytes:
 
 
 def load(content: bytes, union, roots=None) -> imports.Outcome:
-    outcome, _kept = imports.load(
-        content, union=union, roots=roots or [union.id], by=SYSTEM, file_name="驿站.xlsx"
-    )
+    outcome, _kept = imports.load(content, union=union, roots=roots or [union.id], by=SYSTEM, file_name="驿站.xlsx")
     database.session.commit()
     return outcome
 

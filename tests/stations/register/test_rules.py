@@ -36,9 +36,7 @@ def test_distance_along_the_earth():
     degree = rules.distance_m(34.0, 113.0, 35.0, 113.0)
     assert math.isclose(degree, 111_195, rel_tol=1e-4)
     assert rules.distance_m(34.8, 113.7, 34.8, 113.7) == 0
-    assert math.isclose(
-        rules.distance_m(34.8, 113.6, 34.9, 113.9), rules.distance_m(34.9, 113.9, 34.8, 113.6), rel_tol=1e-12
-    )
+    assert math.isclose(rules.distance_m(34.8, 113.6, 34.9, 113.9), rules.distance_m(34.9, 113.9, 34.8, 113.6), rel_tol=1e-12)
 
 
 @pytest.mark.parametrize(

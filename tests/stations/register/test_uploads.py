@@ -33,9 +33,7 @@ def keeper(tree, client):
 
 
 def upload(client, content: bytes, union_code: str = "410105", name: str = "驿站.xlsx", **more):
-    return client.send(
-        "/staff/stations/import", {"union_code": union_code, "workbook": (BytesIO(content), name)} | more
-    )
+    return client.send("/staff/stations/import", {"union_code": union_code, "workbook": (BytesIO(content), name)} | more)
 
 
 def cells(response) -> list[list[str]]:
@@ -85,9 +83,9 @@ def test_what_is_exported_can_be_loaded_again(client, tree, keeper):
     assert len(rows) == 5
     assert "外地驿站" not in str(rows)
     answer = upload(client, exported.data)
-    assert StationImport.query.order_by(StationImport.id.desc()).first().unchanged == 4, client.get(
-        answer.location
-    ).get_data(as_text=True)
+    assert StationImport.query.order_by(StationImport.id.desc()).first().unchanged == 4, client.get(answer.location).get_data(
+        as_text=True
+    )
 
 
 def test_the_empty_workbook_has_every_column(client, tree, keeper):

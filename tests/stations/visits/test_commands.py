@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from portal import clock, idempotency
 from portal.access import By
+from portal.members.workers import commands as workers
+from portal.members.workers.models import Purpose, Worker
 from portal.stations.visits import commands, queries
 from portal.vocabulary import BasicService, Occupation
 from tests.factories.staff import make_account
@@ -38,7 +40,8 @@ def world(db):
 def log(world, *, worker=0, service=WATER, key=None, at=NOON, **changes):
     values = {
         "station_code": world.code, "service": service, "worker_id": None if worker is None else world.people[worker],
-        "occupation": Occupation.COURIER, "key": key or f"key-{service}-{at.timestamp()}-{worker}", "unions": world.unions, "by": world.by,
+        "occupation": Occupation.COURIER, "key": key or f"key-{service}-{at.timestamp()}-{worker}",
+        "unions": world.unions, "by": world.by,
     }  # fmt: skip
     with clock.stopped_at(at):
         return commands.log_visit(**(values | changes))
@@ -118,6 +121,20 @@ def test_medicine_is_tallied_without_the_person(db, world):
     log(world, service=BasicService.FIRST_AID)
     assert rows(db, "visits")[0].worker_id is None
     assert rows(db, "recent_services") == []
+
+
+def test_without_consent_the_visit_is_counted_without_the_person(db, world):
+    person = db.session.get(Worker, world.people[0])
+    workers.give_consent(worker=person, purpose=Purpose.SERVICE_RECORD, notice_version="x", channel="test", by=world.by)
+    workers.withdraw_consent(worker=person, purpose=Purpose.SERVICE_RECORD, by=world.by)
+    db.session.commit()
+    first = log(world, key="without a name")
+    assert log(world, key="without a name").line_id == first.line_id
+    assert [(row.worker_id, row.occupation) for row in rows(db, "visits")] == [(None, person.occupation.value)]
+    assert rows(db, "recent_services") == [] and rows(db, "recent_stays") == []
+    workers.give_consent(worker=person, purpose=Purpose.SERVICE_RECORD, notice_version="x", channel="test", by=world.by)
+    db.session.commit()
+    assert log(world, key="with a name again").first_ever
 
 
 def test_a_station_outside_is_not_there(db, world):

@@ -95,7 +95,8 @@ def standing() -> tuple[int, int, int]:
     row = database.session.execute(
         sa.text(
             """
-            SELECT count(DISTINCT l.visit_id) AS visits, count(DISTINCT v.id) FILTER (WHERE v.worker_id IS NOT NULL) AS identified,
+            SELECT count(DISTINCT l.visit_id) AS visits,
+                   count(DISTINCT v.id) FILTER (WHERE v.worker_id IS NOT NULL) AS identified,
                    count(*) AS lines
             FROM visit_lines l JOIN visits v ON v.id = l.visit_id AND v.at = l.visit_at
             WHERE NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id)
@@ -169,6 +170,15 @@ def test_without_the_guard_two_tablets_are_two_lines(world, monkeypatch):
     without(monkeypatch, "WHERE r.station_id <> excluded.station_id OR r.line_at < :tap_since", "")
     fine(at_once(world, *eight_tablets(world)))
     assert count("visit_lines") == 8
+
+
+def test_somebody_who_wants_no_record_is_counted_once_and_unnamed(world):
+    database.session.execute(sa.text("UPDATE workers SET unrecorded_since = now() WHERE id = :id"), {"id": world.worker})
+    database.session.commit()
+    answers = fine(at_once(world, *[lambda: tap(world, key="the same key", worker=world.worker)] * 8))
+    assert len({answer.line_id for answer in answers}) == 1 and count("visit_lines") == 1
+    assert database.session.execute(sa.text("SELECT worker_id, occupation FROM visits")).one() == (None, "food_delivery_rider")
+    assert count("recent_services") == count("recent_stays") == 0
 
 
 def test_a_key_whose_answer_was_not_put_down_still_gets_the_first_line(world, monkeypatch):
@@ -256,7 +266,11 @@ def test_the_statement_locks_the_roll_ups_in_the_order_of_the_undo(world):
     """The order is data flow, not luck: each roll-up reads the one before."""
     for statement in commands._LOG.values():
         sql = str(statement)
-        for table, before in (("station_months", "new_line"), ("union_months", "station_months_up"), ("union_days", "union_months_up")):
+        for table, before in (
+            ("station_months", "new_line"),
+            ("union_months", "station_months_up"),
+            ("union_days", "union_months_up"),
+        ):
             assert f"FROM {before}, place, step" in sql[sql.index(f"INSERT INTO {table} ") :][:260], table
 
 
@@ -288,7 +302,9 @@ def test_a_button_hit_eight_times_is_one_line_over_http(world):
     sent = {"service": "drinking_water", "worker": str(world.worker)}
     address, headers = f"/desk/{world.codes[0]}/visits", {"HX-Request": "true"}
     answers = fine(
-        at_once(world, *[lambda client=client: client.send(address, sent, key="one button", headers=headers) for client in clients])
+        at_once(
+            world, *[lambda client=client: client.send(address, sent, key="one button", headers=headers) for client in clients]
+        )
     )
     assert [answer.status_code for answer in answers] == [200] * 8
     line = database.session.scalar(sa.text("SELECT id FROM visit_lines"))

@@ -91,9 +91,7 @@ def test_an_invitation_holds_seven_days(client, db, tree):
 
 
 def test_an_invitation_used_in_parallel_works_once(app, db, tree):
-    account, token = commands.invite_account(
-        sign_in_name="guest", name="客", union=tree.county, by=commands.By("system")
-    )
+    account, token = commands.invite_account(sign_in_name="guest", name="客", union=tree.county, by=commands.By("system"))
     commands.appoint(account=account, union=tree.county, role=Role.OPERATOR, by=commands.By("system"))
     db.session.commit()
     code = pyotp.TOTP(rules.secret_of_invitation(token)).now()

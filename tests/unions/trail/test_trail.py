@@ -62,9 +62,7 @@ def test_at_the_top_one_reads_what_concerns_no_union(client, db, tree):
 
 def test_who_what_and_to_whom_in_words(client, db, tree, auditor):
     officer = make_account([(Role.OFFICER, tree.county)], name="王干事")
-    audit.record(
-        "account.appointed", by=By("staff", officer.id), subject=auditor, union_id=tree.city.id, role=Role.AUDITOR
-    )
+    audit.record("account.appointed", by=By("staff", officer.id), subject=auditor, union_id=tree.city.id, role=Role.AUDITOR)
     write(db, tree.county, by=By("worker", officer.id))
     html = rows_of(client)
     assert "王干事" in html and "Role given" in html and "Account 周审计" in html and "Role: Auditor" in html

@@ -8,7 +8,9 @@ use.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -71,28 +73,55 @@ def engine_options(threads: int) -> dict[str, Any]:
 
 
 def prepare(app, url: str, threads: int) -> None:
-    """Bind the database to an application: the ordinary engine, and the autocommit engine of the hot path."""
+    """Bind the database to an application: the ordinary engine, and the connections of the hot path."""
     options = engine_options(threads)
     app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS=options)
     db.init_app(app)
     migrate.init_app(app)
-    app.extensions["portal.autocommit"] = sa.create_engine(url, **options | _autocommit_options(options["connect_args"]))
+    app.extensions["portal.autocommit"] = Autocommit(url, options["connect_args"])
 
 
-def _autocommit_options(connect_args: dict[str, Any]) -> dict[str, Any]:
-    """How the connections behind `one_statement` differ from the ordinary ones."""
-    # Its statements find their rows by a key, so one plan is right for all values. Left to choose, the server would
-    # plan the desk's statement anew at its first taps on each connection, at 2 ms each.
-    plan_once = f"{connect_args['options']} -c plan_cache_mode=force_generic_plan"
-    return {
-        "isolation_level": "AUTOCOMMIT",
-        "pool_reset_on_return": None,
-        # A dead connection shows as an error that `one_statement` retries once on a fresh one: no ping on each use.
-        "pool_pre_ping": False,
-        # The connection used last is the one whose statements are prepared and whose caches are warm.
-        "pool_use_lifo": True,
-        "connect_args": connect_args | {"options": plan_once},
-    }
+class Autocommit:
+    """The connections behind `one_statement`: psycopg's own, each statement its own transaction.
+
+    SQLAlchemy's pool, transaction and result would cost more than PostgreSQL needs for a session's look-up, and every
+    request pays that once, a tap at the desk twice. A thread holds one connection at a time, so there are never more
+    than threads; the one given back last goes out first, because its statements are prepared and its caches are warm.
+    """
+
+    def __init__(self, url: str, connect_args: dict[str, Any]) -> None:
+        _, self._address = psycopg_dialect().create_connect_args(sa.make_url(url))
+        # The statements find their rows by a key, so one plan is right for all values. Left to choose, the server would
+        # plan the desk's statement anew at its first taps on each connection, at 2 ms each.
+        plan_once = f"{connect_args['options']} -c plan_cache_mode=force_generic_plan"
+        self._address |= connect_args | {"options": plan_once}
+        self._idle: deque[psycopg.Connection] = deque()
+
+    def run(self, sql: str, values: dict[str, Any], *, retry: bool) -> list[Any]:
+        """The rows of one statement. A connection that turns out to be dead is replaced, once and with ``retry``."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = psycopg.connect(**self._address, autocommit=True, row_factory=namedtuple_row)
+        try:
+            cursor = connection.execute(sql, values)
+            rows = cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            if not connection.closed:
+                self._idle.append(connection)
+                raise
+            self.dispose()  # the others went the same way
+            if not retry or not isinstance(error, UNREACHABLE):
+                raise
+            return self.run(sql, values, retry=False)
+        self._idle.append(connection)
+        return rows
+
+    def dispose(self) -> None:
+        """Close what is not in use."""
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
 
 
 def transactional(door: Callable) -> Callable:
@@ -136,28 +165,8 @@ def one_statement(statement: sa.TextClause, values: dict[str, Any], *, retry: bo
 
     ``retry=False`` for a statement that must not run twice when the connection broke while it was under way; with an
     idempotency key inside, running it twice is safe.
-
-    SQLAlchemy lends the connection and psycopg does the rest: between the two SQLAlchemy would spend as much time as
-    PostgreSQL does on a session's look-up, and every request pays that once, a tap at the desk twice.
     """
-    engine: sa.Engine = current_app.extensions["portal.autocommit"]
-    sql = _for_driver(statement)
-    while True:
-        lent = engine.raw_connection()
-        connection: psycopg.Connection = lent.driver_connection
-        try:
-            cursor = psycopg.Cursor(connection, row_factory=namedtuple_row).execute(sql, values)
-            return cursor.fetchall() if cursor.description else []
-        except UNREACHABLE:
-            if not connection.closed:
-                raise
-            lent.invalidate()
-            engine.dispose()  # the others in the pool went the same way
-            if not retry:
-                raise
-            retry = False
-        finally:
-            lent.close()
+    return current_app.extensions["portal.autocommit"].run(_for_driver(statement), values, retry=retry)
 
 
 def reachable() -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFProtect, generate_csrf
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
 REMEMBERED = 4096  # signed texts of one process; those not seen for longest are forgotten
@@ -84,3 +84,8 @@ class FormGuard(CSRFProtect):
         except BadData:
             return False
         return "csrf_token" in session and hmac.compare_digest(session["csrf_token"], secret)
+
+
+def form_token() -> str:
+    """The CSRF token for the forms of this answer: the one that came with the request, otherwise a new one."""
+    return g.get("csrf_token") or generate_csrf()

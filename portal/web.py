@@ -30,7 +30,7 @@ from flask import (
 )
 from flask_babel import gettext as _
 from flask_compress import Compress
-from flask_wtf.csrf import CSRFError, generate_csrf
+from flask_wtf.csrf import CSRFError
 from htmx_flask import Htmx
 from sqlalchemy.exc import NoResultFound
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -42,7 +42,7 @@ from portal.config import Settings
 from portal.db import UNREACHABLE, reachable, transactional
 from portal.i18n import say
 from portal.paging import Slice
-from portal.signatures import FormGuard, PageCookie
+from portal.signatures import FormGuard, PageCookie, form_token
 from portal.tables import Column, workbook
 from portal.types import Text
 
@@ -428,10 +428,15 @@ def _wire_health(app: Flask) -> None:
 # --- wiring --------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=2048)
+def _gauges_of(endpoint: str, method: str, status: int) -> tuple[Any, Any]:
+    return REQUESTS.labels(endpoint, method, str(status)), SECONDS.labels(endpoint)
+
+
 def _measure(response: Response) -> Response:
-    endpoint = request.endpoint or "none"
-    REQUESTS.labels(endpoint, request.method, str(response.status_code)).inc()
-    SECONDS.labels(endpoint).observe(time.perf_counter() - g.get("started", time.perf_counter()))
+    requests, seconds = _gauges_of(request.endpoint or "none", request.method, response.status_code)
+    requests.inc()
+    seconds.observe(time.perf_counter() - g.get("started", time.perf_counter()))
     return response
 
 
@@ -460,7 +465,7 @@ def prepare(app: Flask, settings: Settings) -> None:
     csrf.init_app(app)
     Htmx(app)
     compress.init_app(app)
-    app.jinja_env.globals.update(asset=asset, csp_nonce=csp_nonce, csrf_token=generate_csrf, new_key=idempotency_key)
+    app.jinja_env.globals.update(asset=asset, csp_nonce=csp_nonce, csrf_token=form_token, new_key=idempotency_key)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     @app.before_request

@@ -141,8 +141,15 @@ def log(code: str) -> Response:
     here = url_for("desk.desk", code=code)
     if not is_fragment_request():
         return redirect(f"{here}?line={logged.line_id}", 303)
-    name = worker_rules.mask_name(logged.name) or say(Occupation(logged.occupation or tap.occupation))
+    name = _who(tap, logged)
     return fragment("desk/_logged.html", "logged", here=here, tap=tap, logged=logged, name=name, key=idempotency_key())
+
+
+def _who(tap: forms.Tap, logged: visit_commands.Logged) -> str:
+    """Whom the undo bar names. A first answer given again carries no name, so that person is read."""
+    if tap.worker_id and not logged.fresh and (worker := workers.find_worker(tap.worker_id)):
+        return worker_rules.mask_name(worker.name) or say(worker.occupation)
+    return worker_rules.mask_name(logged.name) or say(Occupation(logged.occupation or tap.occupation))
 
 
 @bp.post("/desk/<string:code>/workers")

@@ -80,6 +80,14 @@ def test_the_next_scan_needs_no_mouse(desk, db, world):
     assert db.session.scalar(sa.text("SELECT count(*) FROM visits")) == 1
 
 
+def test_the_next_person_is_not_shown_the_last_ones_invitation(desk, world):
+    scan(desk, world.card)
+    desk.locator("#give-drinking_water button").click()
+    expect(desk.locator("#invitation")).to_contain_text("李*强")
+    scan(desk, "13911112222")
+    expect(desk.locator("#invitation")).to_have_count(0)
+
+
 def test_an_unknown_phone_is_served_by_one_tap_on_the_occupation(desk, db):
     scan(desk, "139 1111 2222")
     expect(desk.locator("#counter")).to_contain_text("139****2222 尚未登记")

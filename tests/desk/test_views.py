@@ -114,6 +114,12 @@ def test_a_tap_by_htmx_answers_the_tile_and_the_undo_bar(desk, world):
     assert len(page.encode()) < 3000
 
 
+def test_the_first_answer_given_again_names_the_same_person(desk, world):
+    headers = HTMX | {"HX-Target": "give-drinking_water"}
+    pages = [tap(desk, world, headers=headers).text for _ in range(2)]  # two tablets: two keys
+    assert all("已记录 李*强：饮水" in page for page in pages)
+
+
 def test_a_double_tap_is_one_line(db, desk, world):
     key = idempotency_key()
     first, second = tap(desk, world, key=key), tap(desk, world, key=key)

@@ -299,6 +299,13 @@ def _filters() -> dict[str, Any]:
     return {"q": tidy(request.values.get("q")), "status": status}
 
 
+def waiting(actor) -> tuple[Text, str, int] | None:
+    """For the staff home: how many applications wait for this person's decision, counted up to a hundred."""
+    if not actor.may(Permission.DECIDE_APPLICATIONS):
+        return None
+    return text(N_("Applications to join")), url_for("applications.index"), queries.count_waiting(actor=actor)
+
+
 @applications.get("/applications")
 @requires(Permission.VIEW_APPLICATIONS)
 def index() -> Response:

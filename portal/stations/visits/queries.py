@@ -14,6 +14,7 @@ from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
 from portal.stations.visits.rules import Given
+from portal.types import N_, Text, text
 from portal.vocabulary import BasicService, Occupation
 
 
@@ -230,3 +231,16 @@ def list_days_within(actor: Actor, permission: Permission, first: date, last: da
         {"first": first, "last": last, "unions": list(actor.unions(permission))},
     )
     return [DayFigures(row.day, int(row.visits), int(row.identified), int(row.lines)) for row in rows]
+
+
+def figures_of_week(actor: Actor) -> list[tuple[Text, int]]:
+    """For the staff home: the last seven business days of the actor's unions, today included."""
+    if not actor.may(Permission.VIEW_UNIONS):
+        return []
+    last = clock.today()
+    days = list_days_within(actor, Permission.VIEW_UNIONS, last - timedelta(days=6), last)
+    return [
+        (text(N_("visits")), sum(day.visits for day in days)),
+        (text(N_("visits with a known person")), sum(day.identified for day in days)),
+        (text(N_("services given")), sum(day.lines for day in days)),
+    ]

@@ -79,6 +79,15 @@ def find_session(values: dict[str, Any]) -> tuple[StaffActor, datetime] | None:
 awaiting: list[Callable[[StaffActor], tuple[Text, str, int] | None]] = []
 
 
+# Figures for the staff home, by the same way: (what, how many), already within the person's part of the tree.
+figures: list[Callable[[StaffActor], list[tuple[Text, int]]]] = []
+
+
+def list_figures(actor: StaffActor) -> list[tuple[Text, int]]:
+    """The figures of the last seven days, from every room that registered."""
+    return [figure for look in figures for figure in look(actor)]
+
+
 def list_awaiting(actor: StaffActor) -> list[tuple[Text, str, int]]:
     """What awaits this person, from every room that registered."""
     return [answer for look in awaiting if (answer := look(actor)) and answer[2]]

@@ -199,7 +199,7 @@ def home() -> Response:
         for permission, endpoint, title, use in CARDS
         if who.may(permission) and endpoint in current_app.view_functions
     ]
-    return page("unions/staff/home.html", cards=cards, awaiting=queries.list_awaiting(who))
+    return page("unions/staff/home.html", cards=cards, awaiting=queries.list_awaiting(who), figures=queries.list_figures(who))
 
 
 @bp.get("/staff/password")

@@ -42,6 +42,19 @@ translations: $(CATALOGUES:.po=.mo)
 %.mo: %.po | $(VENV)/.made
 	$(BIN)/pybabel -q compile -i $< -o $@
 
+# The English catalogue says what the keys say, so that it is complete and may be reworded without touching the code.
+define FILL_ENGLISH
+import polib
+book = polib.pofile("portal/translations/en/LC_MESSAGES/messages.po", wrapwidth=110)
+for entry in book.untranslated_entries():
+    if entry.msgid_plural:
+        entry.msgstr_plural = {0: entry.msgid, 1: entry.msgid_plural}
+    else:
+        entry.msgstr = entry.msgid
+book.save()
+endef
+export FILL_ENGLISH
+
 # Collect the messages anew; what is missing is then translated by hand in the .po files.
 messages: setup
 	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext -o portal/translations/messages.pot --no-location --sort-output --project portal --version 1 .
@@ -49,6 +62,7 @@ messages: setup
 	  test -f portal/translations/$$language/LC_MESSAGES/messages.po \
 	    || $(BIN)/pybabel -q init -i portal/translations/messages.pot -d portal/translations -l $$language; done
 	$(BIN)/pybabel -q update -i portal/translations/messages.pot -d portal/translations --no-fuzzy-matching --ignore-obsolete
+	$(BIN)/python -c "$$FILL_ENGLISH"
 
 clean:
 	rm -rf $(VENV) node_modules portal/static/vendor dist build

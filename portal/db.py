@@ -105,7 +105,7 @@ class Autocommit:
             connection = psycopg.connect(**self._address, autocommit=True, row_factory=namedtuple_row)
         try:
             cursor = connection.execute(sql, values)
-            rows = cursor.fetchall() if cursor.description else []
+            rows = cursor.fetchall() if cursor.rownumber is not None else []  # a statement may have no rows to give
         except psycopg.Error as error:
             if not connection.closed:
                 self._idle.append(connection)

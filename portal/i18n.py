@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations
@@ -20,6 +21,7 @@ from portal.config import PACKAGE
 from portal.types import Problem, Text, Word
 
 LOCALES = {"zh_Hans": "中文", "en": "English"}
+PARSED = {code: Locale.parse(code) for code in LOCALES}
 DEFAULT = "zh_Hans"
 COOKIE = "language"
 SAID = (Word, Text, Problem)  # what templates may print as it is
@@ -129,7 +131,7 @@ def prepare(app: Flask) -> None:
         BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
         BABEL_TRANSLATION_DIRECTORIES=str(PACKAGE / "translations"),
     )
-    Babel(app, locale_selector=choose)
+    Babel(app, locale_selector=lambda: PARSED[choose()])
     Word.spoken = staticmethod(say)
     app.jinja_env.filters.update(say=say, day=day, clock_time=clock_time, moment=moment, money=money, number=number)
     app.jinja_env.install_gettext_callables(

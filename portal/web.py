@@ -461,6 +461,7 @@ def prepare(app: Flask, settings: Settings) -> None:
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.url_map.strict_slashes = False
+    app.ensure_sync = lambda function: function  # Flask asks at every hook of every request; nothing here is async
     app.session_interface = PageCookie()
     csrf.init_app(app)
     Htmx(app)

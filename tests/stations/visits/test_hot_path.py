@@ -262,6 +262,27 @@ def test_taps_and_undos_never_wait_crosswise(world):
         assert totals(table) == standing(), table
 
 
+def test_an_undo_waits_for_a_tap_that_joins_the_stay(world):
+    """Otherwise it would count no line left, and take down a visit that has one."""
+    first, joined = tap(world, key="the first", worker=world.worker).line_id, threading.Event()
+
+    def join() -> None:
+        tap(world, key="the second", worker=world.worker, service=BasicService.REST, run=commands.within_transaction)
+        joined.set()
+        threading.Event().wait(0.3)
+        database.session.commit()
+
+    def undo() -> None:
+        joined.wait(10)
+        commands.reverse_line(line_id=first, station_code=world.codes[0], unions=world.unions, reason="test", by=world.by)
+        database.session.commit()
+
+    fine(at_once(world, join, undo))
+    assert standing() == (1, 1, 1)
+    for table in ROLL_UPS:
+        assert totals(table) == (1, 1, 1), table
+
+
 def test_the_statement_locks_the_roll_ups_in_the_order_of_the_undo(world):
     """The order is data flow, not luck: each roll-up reads the one before."""
     for statement in commands._LOG.values():

@@ -86,7 +86,7 @@ def read_or_make(path: Path, make) -> str:
     """Read a small secret file, or create it; two processes that race get the same content."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")  # threads share a pid
         draft.touch(mode=0o600)
         draft.write_text(make(), encoding="utf-8")
         try:

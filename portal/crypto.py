@@ -39,8 +39,8 @@ class Keyring:
     @staticmethod
     def new_text() -> str:
         """A fresh keyring as JSON text."""
-        draw = lambda: base64.b64encode(secrets.token_bytes(32)).decode()  # noqa: E731 - one word, used twice
-        return json.dumps({"current": "k1", "keys": {"k1": draw()}, "index": draw()})
+        key, index = (base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2))
+        return json.dumps({"current": "k1", "keys": {"k1": key}, "index": index})
 
     @classmethod
     def from_text(cls, text: str) -> Keyring:

@@ -309,7 +309,7 @@ def run(*, fresh: bool = False, serve: bool = True, scale: Scale = FULL) -> None
 
 
 def _tell(settings: Settings) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - only told to the reader, nothing listens here
     address = f"http://{host}:{settings.port}"
     click.echo(f"\nOpen {address}/ — staff sign in at {address}/staff/sign-in, workers at {address}/sign-in.")
     click.echo(f"Names, passwords and second factors: {settings.instance / accounts.FILE}")

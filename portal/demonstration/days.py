@@ -22,7 +22,7 @@ from portal.stations.visits.rules import names_the_person
 from portal.types import Word
 from portal.vocabulary import BasicService, Occupation
 
-S, O = BasicService, Occupation  # noqa: E741
+S, O = BasicService, Occupation  # noqa: E741 - one letter for a column of words
 
 # When each occupation comes, by hour from midnight. Riders rest between meals, couriers at noon, sweepers at dawn.
 HOURS = {
@@ -157,7 +157,10 @@ class Day:
             place.values.services, occupation, spell_of(self.date), self.date.month, meal=meal, named=named
         )
         random_ = self.rng.random
-        draw = lambda: offered[bisect(weights, random_() * weights[-1])]  # noqa: E731
+
+        def draw() -> BasicService:
+            return offered[bisect(weights, random_() * weights[-1])]
+
         if not named:
             return [draw()]
         wanted = 1 if (many := random_()) < 0.38 else 2 if many < 0.8 else 3

@@ -3,7 +3,7 @@
 
 def prepare(app) -> None:
     """Register this room with an application."""
-    from portal.members.joining import models, views  # noqa: F401
+    from portal.members.joining import models, views  # noqa: F401 - importing models registers their tables
     from portal.unions.staff import queries as staff
 
     if views.waiting not in staff.awaiting:

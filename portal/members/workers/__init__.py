@@ -4,7 +4,7 @@
 def prepare(app) -> None:
     """Register this room with an application."""
     from portal import sessions
-    from portal.members.workers import models, queries, views  # noqa: F401
+    from portal.members.workers import models, queries, views  # noqa: F401 - importing models registers their tables
 
     sessions.register("worker", queries.find_session)
     app.register_blueprint(views.bp)

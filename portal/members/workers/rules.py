@@ -7,11 +7,11 @@ from datetime import date, timedelta
 
 import phonenumbers
 
-from portal.types import N_, Level, Problem, text, tidy
+from portal.types import N_, Level, Problem, Text, text, tidy
 from portal.vocabulary import IdType
 
 PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()  # noqa: SIM905
+    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83".split()  # noqa: SIM905 - 34 quoted strings say no more
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
@@ -74,7 +74,10 @@ def birth_date(id_type: IdType, value: str) -> date | None:
 def problems_with_id(id_type: IdType, value: str, *, today: date) -> list[Problem]:
     """What is wrong with a document number, by type. The county code is no reason: codes change over the decades."""
     number = normal_id_number(value)
-    bad = lambda says: [Problem("id_number", says, field="id_number")]  # noqa: E731
+
+    def bad(says: Text) -> list[Problem]:
+        return [Problem("id_number", says, field="id_number")]
+
     if id_type in _SHAPES:
         if not _SHAPES[id_type].fullmatch(number):
             return bad(text(N_("This does not look like the number of that document. Please check each sign.")))

@@ -4,7 +4,7 @@
 def prepare(app) -> None:
     """Register this room with an application."""
     from portal import access, sessions
-    from portal.unions.staff import models, queries, views  # noqa: F401
+    from portal.unions.staff import models, queries, views  # noqa: F401 - importing models registers their tables
     from portal.unions.tree import queries as tree
 
     sessions.register("staff", queries.find_session)

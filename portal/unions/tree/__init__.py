@@ -3,6 +3,6 @@
 
 def prepare(app) -> None:
     """Register this room with an application."""
-    from portal.unions.tree import models, views  # noqa: F401
+    from portal.unions.tree import models, views  # noqa: F401 - importing models registers their tables
 
     app.register_blueprint(views.bp)

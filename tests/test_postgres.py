@@ -113,14 +113,14 @@ class House:
 
     def postmasters(self) -> list[psutil.Process]:
         mine = f"unix_socket_directories={postgres._Place(self.instance).socket_dir}"
-        return without_forks(process for process in processes("postgres") if mine in process.cmdline())
+        return without_forks(process for process, line in processes("postgres") if mine in line)
 
     def supervisors(self) -> list[psutil.Process]:
         found = []
-        for process in processes("python"):
+        for process, line in processes("python"):
             with suppress(psutil.Error):
                 mine = process.environ().get("PORTAL_INSTANCE") == str(self.instance)
-                if mine and "--supervise" in process.cmdline():
+                if mine and "--supervise" in line:
                     found.append(process)
         return without_forks(found)
 
@@ -140,11 +140,13 @@ class House:
             shutil.rmtree(listens, ignore_errors=True)
 
 
-def processes(name: str) -> Iterator[psutil.Process]:
+def processes(name: str) -> Iterator[tuple[psutil.Process, list[str]]]:
+    """Living processes with their command lines, read once: a second look may find a zombie, which has none."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.name().startswith(name) and process.cmdline():  # a zombie has none
-                yield process
+            line = process.cmdline() if process.name().startswith(name) else []
+            if line:
+                yield process, line
 
 
 def without_forks(found: Iterable[psutil.Process]) -> list[psutil.Process]:

@@ -34,6 +34,7 @@ portal/static/vendor/htmx.min.js: package-lock.json | $(VENV)/.made
 	command -v npm >/dev/null || $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt
 	PATH="$$PATH:$(abspath $(BIN))" npm ci --silent --no-progress
 	mkdir -p portal/static/vendor
+	cp node_modules/leaflet/dist/leaflet.js node_modules/leaflet/dist/leaflet.css node_modules/jsqr/dist/jsQR.js portal/static/vendor/
 	cp node_modules/htmx.org/dist/htmx.min.js portal/static/vendor/htmx.min.js
 
 CATALOGUES := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)

@@ -13,6 +13,8 @@ ROOMS = (
     "portal.members.joining",
     "portal.members.memberships",
     "portal.stations.register",
+    "portal.stations.exchange",
+    "portal.stations.finding",
     "portal.stations.visits",
     "portal.desk",
     "portal.me",

@@ -34,6 +34,13 @@ class Permission(Word):
     MANAGE_STAFF = "manage_staff", N_("Manage staff accounts and appointments")
     VIEW_AUDIT = "view_audit", N_("Read the audit trail")
     STAFF_HOME = "staff_home", N_("Open the staff pages")
+    COUNT_VISITS = "count_visits", N_("Count at a host's counter")
+    PAIR_DEVICES = "pair_devices", N_("Pair a tablet with its station")
+    MERGE_WORKERS = "merge_workers", N_("Put records of one person together")
+    VIEW_BUDGETS = "view_budgets", N_("See budgets and money")
+    EDIT_BUDGETS = "edit_budgets", N_("Draft budgets and book money")
+    APPROVE_BUDGETS = "approve_budgets", N_("Approve budgets")
+    REVIEW_BUDGETS = "review_budgets", N_("Review budgets for the audit committee")
 
 
 class Role(Word):
@@ -52,9 +59,9 @@ class Role(Word):
 P = Permission
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset({P.STAFF_HOME, P.SERVE}),
-    Role.KEEPER: frozenset({P.STAFF_HOME, P.SERVE, P.KEEP_STATIONS}),
-    # A host's staff (bank, shop) will get a counter of their own that knows no names; until then: the way in only.
-    Role.HOST: frozenset({P.STAFF_HOME}),
+    Role.KEEPER: frozenset({P.STAFF_HOME, P.SERVE, P.KEEP_STATIONS, P.PAIR_DEVICES, P.MERGE_WORKERS}),
+    # A host's staff (bank, shop) have a counter of their own that knows no names.
+    Role.HOST: frozenset({P.STAFF_HOME, P.COUNT_VISITS}),
     Role.OFFICER: frozenset(
         {
             P.STAFF_HOME,
@@ -65,11 +72,15 @@ ROLES: dict[Role, frozenset[Permission]] = {
             P.REVEAL,
             P.EXPORT_PEOPLE,
             P.KEEP_STATIONS,
+            P.MERGE_WORKERS,
+            P.VIEW_BUDGETS,
         }
     ),
-    Role.FINANCE: frozenset({P.STAFF_HOME, P.VIEW_UNIONS}),
-    Role.APPROVER: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_APPLICATIONS, P.VIEW_MEMBERS}),
-    Role.AUDITOR: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_AUDIT}),
+    Role.FINANCE: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_BUDGETS, P.EDIT_BUDGETS}),
+    Role.APPROVER: frozenset(
+        {P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_APPLICATIONS, P.VIEW_MEMBERS, P.VIEW_BUDGETS, P.APPROVE_BUDGETS}
+    ),
+    Role.AUDITOR: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_AUDIT, P.VIEW_BUDGETS, P.REVIEW_BUDGETS}),
     # System administration sees structure and accounts, no people and no audit: the three are kept apart.
     Role.ADMINISTRATOR: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.EDIT_UNIONS, P.MANAGE_STAFF}),
 }

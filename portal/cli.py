@@ -87,7 +87,7 @@ def load_stations(workbook: Path, union_code: str) -> None:
     """Load a union's station workbook."""
     from sqlalchemy.exc import NoResultFound
 
-    from portal.stations.register.imports import load_workbook
+    from portal.stations.exchange.imports import load_workbook
     from portal.tables import Unreadable
 
     with application().app_context():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import ipaddress
 import secrets
 import time
@@ -42,6 +43,7 @@ from portal.config import Settings
 from portal.db import UNREACHABLE, reachable, transactional
 from portal.i18n import say
 from portal.paging import Slice
+from portal.pictures import Picture
 from portal.signatures import FormGuard, PageCookie, form_token
 from portal.tables import Column, workbook
 from portal.types import Text
@@ -126,6 +128,13 @@ def send_workbook(name: str, columns: Sequence[Column], rows: Iterable[Sequence[
         workbook(columns, rows, name), mimetype=WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx", etag=False
     )
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def send_picture(picture: Picture, *, small: bool = False) -> Response:
+    """A photograph to whoever may see it, in one of its two sizes; kept by their own browser for a day."""
+    response = send_file(io.BytesIO(picture.small if small else picture.large), mimetype="image/jpeg", etag=False)
+    response.headers["Cache-Control"] = "private, max-age=86400"
     return response
 
 

@@ -39,7 +39,7 @@ SCOPES = {
     "foreign": ("foreign_county", "戊", False),
 }
 # Open to whoever has the permission, whatever is in the address: the code is the secret.
-NOT_SCOPED = {"desk.invitation", "stations.imported", "stations.refused"}
+NOT_SCOPED = {"desk.invitation", "exchange.imported", "exchange.refused"}
 
 
 def things_of(tree, union_name: str, sign: str) -> SimpleNamespace:

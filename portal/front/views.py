@@ -42,7 +42,7 @@ STAFF_BAR = (
 # Pages about oneself, which belong to no entry of the bar although they stand in a room that has one.
 STAFF_OWN_PAGES = {"staff.home", "staff.password", "staff.change_password"}
 WORKER_BAR = (
-    (N_("Stations"), "stations.index", "find", ("stations",)),
+    (N_("Stations"), "finding.index", "find", ("stations",)),
     (N_("Welfare"), "home.welfare", "welfare", ()),
     (N_("Me"), "me.index", "me", ("me", "workers")),
 )

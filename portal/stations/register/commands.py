@@ -16,16 +16,16 @@ import sqlalchemy as sa
 from portal import audit, clock
 from portal.access import By
 from portal.db import db
-from portal.stations.hours.rules import Stretch, hours_as_text
+from portal.stations.hours.rules import Stretch
 from portal.stations.register import queries, rules
 from portal.stations.register.models import (
     OpeningHours,
     Station,
     StationFacility,
-    StationImport,
     StationStatus,
 )
 from portal.stations.register.rules import StationValues
+from portal.stations.wording.rules import hours_as_text
 from portal.types import N_, Problem, Refused, Word, new_id, text
 from portal.unions.tree.models import Division, Union
 
@@ -168,23 +168,6 @@ def apply_values(*, station: Station, values: StationValues, by: By, union_id: U
         audit.record("station.changed", by=by, subject=station, union_id=station.union_id, changes=changes)
         db.session.flush()
     return changes
-
-
-def note_import(*, by: By, union_id: UUID, file_name: str, counts: dict[str, int], report: str) -> StationImport:
-    """Keep what became of a workbook: counts for good, the report with its refused rows for thirty days."""
-    row = StationImport(
-        id=new_id(),
-        union_id=union_id,
-        account_id=by.id if by.kind == "staff" else None,
-        file_name=file_name,
-        at=clock.now(),
-        **counts,
-    )
-    row.report = report
-    db.session.add(row)
-    audit.record("stations.imported", by=by, subject=row, union_id=union_id, file_name=file_name, **counts)
-    db.session.flush()
-    return row
 
 
 # --- parts ---------------------------------------------------------------------------------------------

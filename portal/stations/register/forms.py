@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from flask_wtf.file import FileField
 from wtforms import DateField, DecimalField, IntegerField, SelectField, SelectMultipleField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal.forms import Form, Present, TextField, UploadForm
-from portal.stations.hours.rules import hours_as_text, parse_hours
+from portal.forms import Form, Present, TextField
 from portal.stations.register import rules
 from portal.stations.register.models import (
     NEXT_STATUSES,
@@ -26,6 +25,7 @@ from portal.stations.register.models import (
     StationTier,
 )
 from portal.stations.register.rules import StationValues
+from portal.stations.wording.rules import hours_as_text, parse_hours
 from portal.types import N_, Problem, Word, text, tidy
 from portal.unions.tree.models import Union
 from portal.vocabulary import BasicService
@@ -169,21 +169,15 @@ class StatusForm(Form):
         self.status.choices = [(word.value, word) for word in NEXT_STATUSES[now]]
 
 
-class ImportForm(UploadForm):
-    """A workbook and the union whose stations it holds."""
-
-    union_code = TextField(
-        _l("Union"),
-        [Present()],
-        max_length=100,
-        description=_l("For rows that name no union themselves. Its code or its whole name."),
-    )
-    workbook = FileField(_l("Workbook"), [Present()], description=_l("Excel (.xlsx) or CSV, 10 MB at most."))
-
-
 def problems_with_union(typed: str | None, found: Union | None) -> list[Problem]:
     """A union that was typed must lie in the part of the tree where one may keep stations."""
     if found or not typed:
         return []
     says = text(N_("%(word)s is no union in your part of the tree."), word=typed)
     return [Problem("union_unknown", says, field="union_code")]
+
+
+def read_filters(args: Mapping[str, str]) -> dict[str, Any]:
+    """What the staff's list is narrowed to by its query string; a word that is none is no filter."""
+    status = args.get("status")
+    return {"q": tidy(args.get("q")), "status": StationStatus(status) if status in set(StationStatus) else None}

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.db import db
-from portal.types import N_, Encrypted, Word, new_id, text_enum
+from portal.types import N_, Word, new_id, text_enum
 from portal.vocabulary import BasicService
 
 
@@ -221,29 +221,3 @@ class StationFacility(db.Model):
     station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
     facility: Mapped[Facility] = mapped_column(text_enum(Facility), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
-
-
-class StationImport(db.Model):
-    """One workbook that was loaded, and what became of its rows.
-
-    The refused rows wait here, encrypted and for thirty days, to be put right and sent again.
-    """
-
-    __tablename__ = "station_imports"
-    __table_args__ = (
-        sa.CheckConstraint("loaded >= 0 AND updated >= 0 AND unchanged >= 0 AND refused >= 0", name="not_negative"),
-        sa.Index("ix_station_imports_union_id", "union_id", "id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    union_id: Mapped[UUID] = mapped_column(sa.ForeignKey("unions.id"))
-    account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
-    file_name: Mapped[str]
-    at: Mapped[datetime]
-    loaded: Mapped[int]
-    updated: Mapped[int]
-    unchanged: Mapped[int]
-    refused: Mapped[int]
-    report_cipher: Mapped[bytes | None]
-
-    report = Encrypted("report")

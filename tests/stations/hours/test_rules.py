@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from portal.clock import SHANGHAI
 from portal.stations.hours import rules
-from portal.stations.hours.rules import DAY, WEEK, OpeningState, Stretch, parse_hours
+from portal.stations.hours.rules import DAY, WEEK, OpeningState, Stretch
+from portal.stations.wording import rules as wording
+from portal.stations.wording.rules import parse_hours
 
 MONDAY = datetime(2026, 11, 16, tzinfo=SHANGHAI)
 
@@ -122,8 +124,8 @@ def weeks(draw) -> tuple[Stretch, ...]:
 @given(weeks())
 @settings(max_examples=400, deadline=None)
 def test_what_is_printed_is_read_again(hours):
-    assert not rules.problems_with_hours(hours)
-    parsed = parse_hours(rules.hours_as_text(hours))
+    assert not wording.problems_with_hours(hours)
+    parsed = parse_hours(wording.hours_as_text(hours))
     assert not parsed.problems
     assert parsed.hours == hours
 
@@ -149,9 +151,9 @@ def test_open_now_is_what_counting_minutes_says(hours, minute):
 def test_any_text_is_understood_or_explained(words):
     parsed = parse_hours(words)
     assert not (parsed.hours and parsed.problems)
-    assert not rules.problems_with_hours(parsed.hours)
+    assert not wording.problems_with_hours(parsed.hours)
     if parsed.hours:
-        assert parse_hours(rules.hours_as_text(parsed.hours)).hours == parsed.hours
+        assert parse_hours(wording.hours_as_text(parsed.hours)).hours == parsed.hours
 
 
 # --- hours as text -----------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def test_any_text_is_understood_or_explained(words):
     ],
 )
 def test_hours_as_people_write_them(words, plain):
-    assert rules.hours_as_text(weekly(words)) == plain
+    assert wording.hours_as_text(weekly(words)) == plain
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_what_is_not_certain_is_a_problem(words):
 
 
 def test_nothing_is_no_hours_and_no_problem():
-    assert parse_hours(" ") == parse_hours(None) == rules.ParsedHours()
+    assert parse_hours(" ") == parse_hours(None) == wording.ParsedHours()
 
 
 @pytest.mark.parametrize(
@@ -231,4 +233,4 @@ def test_nothing_is_no_hours_and_no_problem():
     ],
 )
 def test_hours_in_words(words, lines):
-    assert [str(line) for line in rules.hours_in_words(weekly(words))] == lines
+    assert [str(line) for line in wording.hours_in_words(weekly(words))] == lines

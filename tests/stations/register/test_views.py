@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from portal import clock
 from portal.audit import AuditEntry
 from portal.clock import SHANGHAI
+from portal.stations.finding.queries import PUBLIC_LIMIT
 from portal.stations.register import queries
 from portal.stations.register.models import CoordinateSystem, Facility, Station, StationStatus
 from portal.vocabulary import BasicService
@@ -144,7 +145,7 @@ def test_the_first_page_is_light(client, tree):
     page = client.get("/stations", headers={"Accept-Encoding": "gzip"}, inspect=False)
     assert page.headers["Content-Encoding"] == "gzip"
     assert len(page.data) < 8_000
-    assert body(client.get("/stations")).count('class="station"') == queries.PUBLIC_LIMIT
+    assert body(client.get("/stations")).count('class="station"') == PUBLIC_LIMIT
 
 
 # --- one station -------------------------------------------------------------------------------------

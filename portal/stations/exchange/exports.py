@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from portal.stations.hours.rules import hours_as_text
 from portal.stations.register import rules
 from portal.stations.register.models import (
     BuildMode,
@@ -17,6 +16,7 @@ from portal.stations.register.models import (
     StationStatus,
     StationTier,
 )
+from portal.stations.wording.rules import hours_as_text
 from portal.tables import Column
 from portal.types import Word
 from portal.vocabulary import BasicService

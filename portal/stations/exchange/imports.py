@@ -20,21 +20,25 @@ from uuid import UUID
 from portal.access import SYSTEM, By
 from portal.db import transactional
 from portal.i18n import say
-from portal.stations.hours.rules import Stretch, parse_hours
-from portal.stations.register import commands, queries, rules
-from portal.stations.register.exports import HEADERS, REASON, WORDS
+from portal.stations.exchange import queries
+from portal.stations.exchange.commands import note_import
+from portal.stations.exchange.exports import HEADERS, REASON, WORDS
+from portal.stations.exchange.models import StationImport
+from portal.stations.hours.rules import Stretch
+from portal.stations.register import commands, rules
+from portal.stations.register import queries as register
 from portal.stations.register.models import (
     BuildMode,
     CoordinateSystem,
     Facility,
     Station,
     StationGrade,
-    StationImport,
     StationKind,
     StationStatus,
     StationTier,
 )
 from portal.stations.register.rules import StationValues
+from portal.stations.wording.rules import parse_hours
 from portal.tables import Sheet, SheetRow, Unreadable, read_sheet
 from portal.types import N_, Level, Problem, Text, Word, text, tidy
 from portal.unions.tree.models import Union
@@ -121,7 +125,7 @@ def load(content: bytes, *, union: Union, roots: Sequence[UUID], by: By, file_na
         raise Unreadable(text(N_("The column “%(column)s” is missing."), column=HEADERS[missing[0]][0]))
     outcome = Outcome(head=sheet.head, unknown=[name for name in sheet.unknown if name != REASON])
     outcome.rows = _Loading(sheet, union=union, roots=roots, by=by).rows()
-    kept = commands.note_import(
+    kept = note_import(
         by=by,
         union_id=union.id,
         file_name=(tidy(file_name) or "")[-120:],
@@ -285,8 +289,8 @@ class _Loading:
         self.union, self.roots, self.by = union, roots, by
         self.parsed = [_parse(row) for row in sheet.rows]
         self._find_counties()
-        self.unions = queries.unions_by_word(self._given("union"), roots)
-        queries.lock_counties(self._given("county_code"))
+        self.unions = register.unions_by_word(self._given("union"), roots)
+        register.lock_counties(self._given("county_code"))
         self.by_code = queries.stations_by_code(self._given("code"))
         counties = {*self._given("county_code"), *(one.county_code for one in self.by_code.values())}
         names = {*self._given("name"), *(one.name for one in self.by_code.values())}

@@ -13,17 +13,18 @@ import xlsxwriter
 from portal.access import SYSTEM
 from portal.audit import AuditEntry
 from portal.db import db as database
-from portal.stations.hours.rules import hours_as_text
-from portal.stations.register import imports, queries
-from portal.stations.register.exports import WORDS
+from portal.stations.exchange import imports
+from portal.stations.exchange.exports import WORDS
+from portal.stations.exchange.models import StationImport
+from portal.stations.register import queries
 from portal.stations.register.models import (
     CoordinateSystem,
     Facility,
     Station,
-    StationImport,
     StationKind,
     StationStatus,
 )
+from portal.stations.wording.rules import hours_as_text
 from portal.tables import Unreadable
 from portal.vocabulary import BasicService
 from tests.factories.stations import make_station

@@ -10,12 +10,13 @@ from zipfile import ZipFile
 import pytest
 import python_calamine
 
-from portal.stations.register.exports import HEADERS
-from portal.stations.register.models import Station, StationGrade, StationImport
+from portal.stations.exchange.exports import HEADERS
+from portal.stations.exchange.models import StationImport
+from portal.stations.register.models import Station, StationGrade
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
-from tests.stations.register.test_imports import CLEAN, HEAD, sheet
+from tests.stations.exchange.test_imports import CLEAN, HEAD, sheet
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Opening hours as people write and read them."""

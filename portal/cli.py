@@ -159,9 +159,10 @@ def invite_administrator(sign_in_name: str, name: str, union_code: str) -> None:
 def state_pictures() -> str:
     """The pages of docs/states.md: each state table of the code as a Mermaid picture and as a list."""
     from portal.members.joining.models import TRANSITIONS as APPLICATIONS
+    from portal.stations.upkeep.models import TRANSITIONS as REPORTS
 
     parts = ["# States", "", "Drawn from the tables in the code by `portal states`; a test compares. Do not edit by hand.", ""]
-    for title, table in (("Application to join", APPLICATIONS),):
+    for title, table in (("Application to join", APPLICATIONS), ("Report of what is wrong at a station", REPORTS)):
         parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
         parts += [f"    {state.value} : {state.label}" for state in table]
         parts += [f"    {before.value} --> {after.value}" for before, afters in table.items() for after in sorted(afters)]

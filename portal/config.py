@@ -7,14 +7,17 @@ Every setting may be given as ``PORTAL_<NAME>``; ``DATABASE_URL`` keeps its usua
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE = Path(__file__).resolve().parent
+TILES = re.compile(r"(https://[a-z0-9.-]+(:\d+)?|http://(127\.0\.0\.1|localhost)(:\d+)?)/[^\s\"'<>;,]+")
 
 
 class Environment(StrEnum):
@@ -44,6 +47,9 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(default=0, ge=0, description="how many proxies in front may name the client")
     metrics_token: SecretStr | None = Field(default=None, description="bearer token /metrics asks for; loopback needs none")
     log_level: str = "INFO"
+    map_tiles: str | None = Field(default=None, description="address of map tiles with {z}, {x} and {y}; else a plain ground")
+    map_tiles_attribution: str = Field(default="", description="who made the tiles; shown on the map as plain text")
+    map_tiles_crs: Literal["wgs84", "gcj02"] = Field(default="wgs84", description="the coordinate system the tiles are drawn in")
 
     @model_validator(mode="after")
     def _resolve(self) -> Settings:
@@ -64,6 +70,19 @@ class Settings(BaseSettings):
             if len(self.secret_key.get_secret_value()) < 32:
                 raise ValueError("PORTAL_SECRET_KEY must have at least 32 characters")
         return self
+
+    @field_validator("map_tiles")
+    @classmethod
+    def _one_host(cls, value: str | None) -> str | None:
+        # The page allows pictures from exactly this host, so the host may hold no placeholder.
+        if value and not (TILES.fullmatch(value) and all(part in value for part in ("{z}", "{x}", "{y}"))):
+            raise ValueError("PORTAL_MAP_TILES must be https://one-host/… with {z}, {x} and {y} in its path")
+        return value
+
+    @property
+    def map_tiles_origin(self) -> str | None:
+        """Scheme and host of the tiles, for the page's security policy."""
+        return "/".join(self.map_tiles.split("/")[:3]) if self.map_tiles else None
 
     @property
     def production(self) -> bool:

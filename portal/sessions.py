@@ -2,6 +2,10 @@
 
 The cookie holds a kind and 256 random bits; the table holds their SHA-256. Each kind of actor (staff, worker) registers
 one query that turns a digest into an actor, session and account together, so a request pays for one read.
+
+Staff sign in in three ways, and the cookie's kind says which: `staff` (password and second factor), `host` (the same, for
+who only counts at a host's counter, on their own phone) and `device` (a personal PIN on a paired tablet). All three are
+rows of staff, so whatever ends a person's sessions ends them all.
 """
 
 from __future__ import annotations
@@ -40,7 +44,13 @@ class Lifetime:
 LIFETIMES = {
     "staff": Lifetime(timedelta(minutes=30), timedelta(hours=12)),
     "worker": Lifetime(timedelta(days=30), timedelta(days=90)),
+    # One's own phone, which locks itself, and nothing can be done there but counting: a working day without asking again.
+    "host": Lifetime(timedelta(hours=12), timedelta(hours=12)),
+    # The page locks itself after three minutes; this is for when its script does not run.
+    "device": Lifetime(timedelta(minutes=10), timedelta(hours=12)),
 }
+ROW_KIND = {"host": "staff", "device": "staff"}
+DEVICE_COOKIE_FOR = timedelta(days=400)  # browsers keep none longer; each sign-in hands it out anew
 
 
 class Session(db.Model):
@@ -49,6 +59,7 @@ class Session(db.Model):
     __tablename__ = "sessions"
     __table_args__ = (
         sa.Index("ix_sessions_actor", "actor_kind", "actor_id"),
+        sa.Index("ix_sessions_device_id", "device_id", postgresql_where=sa.text("device_id IS NOT NULL")),
         sa.CheckConstraint("expires_at > created_at", name="expires_after_creation"),
     )
 
@@ -60,6 +71,7 @@ class Session(db.Model):
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    device_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("station_devices.id"))
 
 
 loaders: dict[str, Callable[[dict[str, Any]], tuple[Any, datetime] | None]] = {}
@@ -68,23 +80,25 @@ loaders: dict[str, Callable[[dict[str, Any]], tuple[Any, datetime] | None]] = {}
 def register(kind: str, loader: Callable[[dict[str, Any]], tuple[Any, datetime] | None]) -> None:
     """Register how an actor of a kind is loaded.
 
-    ``loader({"digest", "now", "idle_since"})`` answers (actor, seen_at) or None if the session is over.
+    ``loader({"digest", "now", "idle_since"})``, for a device's session with the digest of its own cookie as "device",
+    answers (actor, seen_at) or None if the session is over.
     """
     loaders[kind] = loader
 
 
-def open_session(kind: str, actor_id: UUID) -> None:
+def open_session(kind: str, actor_id: UUID, *, device_id: UUID | None = None) -> None:
     """Sign somebody in: a fresh row and, with this response, a fresh cookie. The old cookie's contents are dropped."""
     token = f"{kind}.{secrets.token_urlsafe(32)}"
     moment = clock.now()
     db.session.add(
         Session(
             token_digest=token_digest(token),
-            actor_kind=kind,
+            actor_kind=ROW_KIND.get(kind, kind),
             actor_id=actor_id,
             created_at=moment,
             seen_at=moment,
             expires_at=moment + LIFETIMES[kind].absolute,
+            device_id=device_id,
         )
     )
     db.session.flush()
@@ -111,6 +125,35 @@ def close_all(by_of: By, *, except_id: UUID | None = None) -> None:
     db.session.execute(ending.values(revoked_at=clock.now()))
 
 
+def close_on_device(device_id: UUID) -> None:
+    """End whoever is signed in on a paired device: it was revoked, or the next operator is here."""
+    db.session.execute(
+        sa.update(Session).where(Session.device_id == device_id, Session.revoked_at.is_(None)).values(revoked_at=clock.now())
+    )
+
+
+def new_device_token() -> bytes:
+    """Draw the token of a device that is being paired: it goes to its cookie with this response, here is its SHA-256."""
+    g.device_cookie = secrets.token_urlsafe(32)
+    return token_digest(g.device_cookie)
+
+
+def device_digest(request: Request) -> bytes | None:
+    """The SHA-256 of the paired device's token that a request carries, or None."""
+    token = request.cookies.get(cookie_name("device"), "")
+    return token_digest(token) if token else None
+
+
+def is_on_device(request: Request) -> bool:
+    """Whether a request carries a session of a paired device; whether it still holds, its loader says."""
+    return request.cookies.get(cookie_name("session"), "").startswith("device.")
+
+
+def keep_device_cookie(request: Request) -> None:
+    """Hand the device's cookie out anew with this response, so that a tablet in use never loses it."""
+    g.device_cookie = request.cookies.get(cookie_name("device"), "")
+
+
 _touch = sa.text("UPDATE sessions SET seen_at = :now WHERE token_digest = :digest AND seen_at < :stale AND revoked_at IS NULL")
 
 
@@ -121,7 +164,10 @@ def load(request: Request) -> Any:
     if kind not in loaders:
         return None
     moment, digest = clock.now(), token_digest(token)
-    found = loaders[kind]({"digest": digest, "now": moment, "idle_since": moment - LIFETIMES[kind].idle})
+    values = {"digest": digest, "now": moment, "idle_since": moment - LIFETIMES[kind].idle}
+    if kind == "device":
+        values["device"] = device_digest(request)
+    found = loaders[kind](values)
     if not found:
         return None
     actor, seen_at = found
@@ -158,20 +204,19 @@ def prepare(app: Flask, settings: Settings) -> None:
     manager.request_loader(load)
     manager.session_protection = None  # our own row is the session
 
+    def put(response, name: str, token: str, lives: timedelta) -> None:
+        response.set_cookie(
+            cookie_name(name), token, max_age=int(lives.total_seconds()),
+            secure=secure, httponly=True, samesite="Lax", path="/",
+        )  # fmt: skip
+
     @app.after_request
     def hand_out_cookie(response):
-        token = g.pop("session_cookie", None)
+        token, device = g.pop("session_cookie", None), g.pop("device_cookie", None)
+        if device and response.status_code < 400:
+            put(response, "device", device, DEVICE_COOKIE_FOR)
         if token and response.status_code < 400:
-            kind = token.partition(".")[0]
-            response.set_cookie(
-                cookie_name("session"),
-                token,
-                max_age=int(LIFETIMES[kind].absolute.total_seconds()),
-                secure=secure,
-                httponly=True,
-                samesite="Lax",
-                path="/",
-            )
+            put(response, "session", token, LIFETIMES[token.partition(".")[0]].absolute)
         elif token == "":
             response.delete_cookie(cookie_name("session"), secure=secure, httponly=True, samesite="Lax", path="/")
         return response

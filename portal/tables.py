@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-import zipfile
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -17,7 +16,8 @@ from typing import IO, Any
 import python_calamine
 import xlsxwriter
 
-from portal import clock
+from portal import archives, clock
+from portal.archives import MAX_BYTES, MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Unreadable, damaged, wrong_kind
 from portal.i18n import say
 from portal.types import N_, Text, Word, text, tidy
 
@@ -28,14 +28,21 @@ IN_MEMORY = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an export: its title (said in the reader's language) and its width in characters."""
+    """A column of an export: its title (said in the reader's language), its width in characters, the words it offers."""
 
     title: str | Text
     width: int = 16
+    choices: tuple[str, ...] = ()
 
 
-def workbook(columns: Sequence[Column], rows: Iterable[Sequence[Any]], sheet: str = "Sheet1") -> IO[bytes]:
-    """A workbook of one sheet as an open file at its beginning: head row frozen, text stays text.
+Table = tuple[Sequence[Column], Iterable[Sequence[Any]], str]
+OFFERED_ROWS = 2000  # how far down an empty workbook offers its words
+
+
+def workbook(
+    columns: Sequence[Column], rows: Iterable[Sequence[Any]], sheet: str = "Sheet1", *, beside: Sequence[Table] = ()
+) -> IO[bytes]:
+    """A workbook as an open file at its beginning: head row frozen, text stays text; ``beside`` are further sheets.
 
     Cells are written by their type: numbers, money with two decimals, days, moments in Asia/Shanghai, words in the
     reader's language. What begins with = + - @ is text like any other. Rows may be a generator: each is written out
@@ -46,24 +53,58 @@ def workbook(columns: Sequence[Column], rows: Iterable[Sequence[Any]], sheet: st
         file,
         {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
     )
-    name = "".join(sign for sign in sheet if sign not in "[]:*?/\\")[:31].strip("'")
-    page = book.add_worksheet(name or "Sheet1")
     head = book.add_format({"bold": True, "bottom": 1})
     formats = {
         Decimal: book.add_format({"num_format": "#,##0.00"}),
         date: book.add_format({"num_format": "yyyy-mm-dd"}),
         datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
     }
+    for titles, lines, wanted in ((columns, rows, sheet), *beside):
+        name = "".join(sign for sign in wanted if sign not in "[]:*?/\\")[:31].strip("'")
+        _write(book.add_worksheet(name or "Sheet1"), titles, lines, head, formats)
+    book.close()
+    file.seek(0)
+    return file
+
+
+def _write(page: Any, columns: Sequence[Column], rows: Iterable[Sequence[Any]], head: Any, formats: dict[type, Any]) -> None:
     page.freeze_panes(1, 0)
     for place, column in enumerate(columns):
         page.set_column(place, place, column.width)
         page.write_string(0, place, say(column.title), head)
+        if column.choices:  # a warning, no wall: our own spellings are offered, others are read too
+            offered = {"validate": "list", "source": list(column.choices), "error_type": "warning"}
+            page.data_validation(1, place, OFFERED_ROWS, place, offered)
     for number, row in enumerate(rows, start=1):
         for place, value in enumerate(row):
             _cell(page, number, place, value, formats)
-    book.close()
+
+
+def text_file(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> IO[bytes]:
+    """A CSV file in UTF-8 with its mark, as an open file at its beginning: what could be a formula has ' before it."""
+    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the answer streams from it and closes it
+    lines = StringIO(newline="")
+    writer = csv.writer(lines)
+    writer.writerow([say(column.title) for column in columns])
+    file.write(b"\xef\xbb\xbf")
+    for row in rows:
+        writer.writerow([_in_text_file(value) for value in row])
+        if lines.tell() > IN_MEMORY:
+            file.write(lines.getvalue().encode())
+            lines.seek(0)
+            lines.truncate()
+    file.write(lines.getvalue().encode())
     file.seek(0)
     return file
+
+
+def _in_text_file(value: Any) -> str:
+    if isinstance(value, bool | Word | Text):
+        value = say(value)
+    elif isinstance(value, datetime):
+        value = value.astimezone(clock.SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    plain = "" if value is None else str(value)
+    return f"'{plain}" if plain.startswith(("=", "+", "-", "@", "\t", "\r", "'")) and isinstance(value, str) else plain
 
 
 def _cell(page: Any, row: int, place: int, value: Any, formats: dict[type, Any]) -> None:
@@ -85,28 +126,9 @@ def _cell(page: Any, row: int, place: int, value: Any, formats: dict[type, Any])
 
 # --- reading -------------------------------------------------------------------------------------------------------
 
-MAX_BYTES = 10 * 1024 * 1024
-MAX_UNPACKED = 100 * 1024 * 1024
-MAX_RATIO = 250  # a sheet of equal rows packs to a fiftieth; a bomb to a thousandth
-MAX_MEMBERS = 2_000
-MAX_ROWS = 100_000
-MAX_COLUMNS = 300
-MAX_CELLS = 2_000_000
-LONGEST_TEXT = 1024 * 1024
 HEADER_WITHIN = 10  # rows above the headers: titles and remarks
 
-_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
-_PLACE = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Za-z]{1,3})(\d{1,7})[\"']")
-_ROW = re.compile(rb"<(?:\w+:)?row\b")
 _HEADER_NOISE = re.compile(r"\s|[*:：]|\([^()]*\)")
-
-
-class Unreadable(Exception):
-    """A file that cannot be read as a table; ``says`` tells why, and what to do."""
-
-    def __init__(self, says: Text) -> None:
-        super().__init__(str(says))
-        self.says = says
 
 
 @dataclass(frozen=True)
@@ -120,35 +142,48 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table with headers: the headers as written, the column names found, those nobody knows, and the rows."""
+    """A table with headers: the headers as written, what each column was read as, those nobody knows, and the rows.
+
+    ``sheet`` is the name of the sheet that was read, ``sheets`` those that could be; a text file has neither.
+    """
 
     head: list[str]
+    columns: list[str | None]
     names: frozenset[str]
     unknown: list[str]
     rows: list[SheetRow]
+    sheet: str | None = None
+    sheets: tuple[str, ...] = ()
 
 
-def read_sheet(content: bytes, headers: Mapping[str, Iterable[str]]) -> Sheet:
+Rows = list[tuple[int, list[str]]]
+
+
+def read_sheet(content: bytes, headers: Mapping[str, Iterable[str]], wanted: str | None = None) -> Sheet:
     """Read a workbook or CSV whose columns stand in any order; ``headers`` gives each column's possible names.
 
-    The type is told from the content, never from the file's name. Raises Unreadable.
+    Of several sheets it is the one ``wanted``, otherwise the first that has a row with headers. What a cell merged over
+    several rows says holds for each of them. The type is told from the content, never from the file's name. Raises Unreadable.
     """
     known = {_header(word): name for name, words in headers.items() for word in words}
-    rows = read_rows(content)
-    for above, (_number, cells) in enumerate(rows[:HEADER_WITHIN], start=1):
-        names = [known.get(_header(cell)) for cell in cells]
-        if sum(name is not None for name in names) >= 2:
-            body = rows[above:]
+    tables, sheets = _open(content)
+    for sheet, rows in tables:
+        if (wanted in (None, sheet) or sheet is None) and (place := _header_place(rows, known)) is not None:
             break
     else:
         examples = "、".join(next(iter(words)) for words in list(headers.values())[:4])
         raise Unreadable(text(N_("No row with headers was found, such as %(examples)s."), examples=examples))
+    cells, body = rows[place][1], rows[place + 1 :]
+    names = [known.get(_header(cell)) for cell in cells]
     found = [name for name in names if name]
     if twice := next((name for name in found if found.count(name) > 1), None):
         column = next(iter(headers[twice]))
         raise Unreadable(text(N_("Two columns are both read as “%(column)s”; keep one."), column=column))
     return Sheet(
         head=cells,
+        columns=names,
+        sheet=sheet,
+        sheets=sheets,
         names=frozenset(found),
         unknown=[cell for cell, name in zip(cells, names, strict=True) if cell and not name],
         rows=[
@@ -158,95 +193,82 @@ def read_sheet(content: bytes, headers: Mapping[str, Iterable[str]]) -> Sheet:
     )
 
 
-def read_rows(content: bytes) -> list[tuple[int, list[str]]]:
+def _header_place(rows: Rows, known: Mapping[str, str]) -> int | None:
+    """Which of the first rows names the most columns, two at the least: titles and remarks stand above it."""
+    counts = [len({known[word] for cell in cells if (word := _header(cell)) in known}) for _number, cells in rows[:HEADER_WITHIN]]
+    return counts.index(max(counts)) if counts and max(counts) >= 2 else None
+
+
+def read_rows(content: bytes) -> Rows:
     """The rows of the first sheet that hold something, with their numbers, every cell as text. Raises Unreadable."""
+    return next(_open(content)[0])[1]
+
+
+def _open(content: bytes) -> tuple[Iterator[tuple[str | None, Rows]], tuple[str, ...]]:
+    """(sheet, rows) of every sheet that holds something, each read when it is asked for, and the names of the sheets."""
     if len(content) > MAX_BYTES:
         raise Unreadable(text(N_("The file is larger than 10 MB. Split it into several files.")))
-    if content.startswith(b"PK\x03\x04"):
-        _inspect_archive(content)
-        rows = _workbook_rows(content)
-    else:
-        rows = _text_rows(content)
-    found = [(number, cells) for number, cells in rows if any(cells)]
-    if not found:
+    if content.startswith((archives.ZIP, archives.OLE)):
+        archives.inspect(content)
+        book = _workbook(content)
+        shown = (one for one in book.sheets_metadata if one.visible is python_calamine.SheetVisibleEnum.Visible)
+        sheets = tuple(one.name for one in shown)
+        return _filled((name, _sheet_rows(book, name)) for name in sheets), sheets
+    return _filled([(None, _text_rows(content))]), ()
+
+
+def _filled(tables: Iterable[tuple[str | None, Rows]]) -> Iterator[tuple[str | None, Rows]]:
+    any_rows = False
+    for name, rows in tables:
+        if found := [(number, cells) for number, cells in rows if any(cells)]:
+            any_rows = True
+            width = max(len(cells) for _number, cells in found)
+            yield name, [(number, cells + [""] * (width - len(cells))) for number, cells in found]
+    if not any_rows:
         raise Unreadable(text(N_("The file holds no rows.")))
-    width = max(len(cells) for _number, cells in found)
-    return [(number, cells + [""] * (width - len(cells))) for number, cells in found]
 
 
 def _header(value: str) -> str:
     return _HEADER_NOISE.sub("", tidy(value) or "").lower()
 
 
-def _inspect_archive(content: bytes) -> None:
-    """Unpack a workbook to nothing, within limits, before anybody reads it: sizes that a directory declares may lie."""
+def _workbook(content: bytes) -> python_calamine.CalamineWorkbook:
+    with _no_panic():
+        return python_calamine.CalamineWorkbook.from_filelike(BytesIO(content))
+
+
+def _sheet_rows(book: python_calamine.CalamineWorkbook, name: str) -> Rows:
+    with _no_panic():
+        sheet = book.get_sheet_by_name(name)
+        rows = [[_plain(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+        merged = sheet.merged_cell_ranges or ()
+    _fill_down(rows, merged)
+    return list(enumerate(rows, start=1))
+
+
+def _fill_down(rows: list[list[str]], merged: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> None:
+    """What a cell merged over several rows says, it says in each: the city that is written once for all its counties."""
+    filled = 0
+    for (top, left), (bottom, _right) in merged:
+        if bottom == top or top >= len(rows) or left >= len(rows[top]) or not rows[top][left]:
+            continue
+        below = range(top + 1, min(bottom + 1, len(rows)))
+        filled += len(below)
+        if filled > MAX_CELLS:
+            raise damaged()
+        for number in below:
+            if left < len(rows[number]) and any(rows[number]):
+                rows[number][left] = rows[top][left]
+
+
+@contextmanager
+def _no_panic() -> Iterator[None]:
     try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            members = archive.infolist()
-            names = {member.filename for member in members}
-            if "xl/workbook.xml" not in names:
-                raise _wrong_kind()
-            if any(name.endswith(("vbaProject.bin", ".vbs")) for name in names):
-                raise Unreadable(text(N_("The workbook holds macros. Save it as .xlsx without macros.")))
-            sizes = [(member.file_size, member.compress_size) for member in members]
-            if (
-                len(members) > MAX_MEMBERS
-                or sum(size for size, _packed in sizes) > MAX_UNPACKED
-                or any(size > 1024 * 1024 and size > MAX_RATIO * packed for size, packed in sizes)
-            ):
-                raise Unreadable(text(N_("The workbook unpacks to far more than a table needs.")))
-            for member in members:
-                with archive.open(member) as stream:
-                    _inspect_member(stream)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise _damaged() from error
-
-
-def _inspect_member(stream: IO[bytes]) -> None:
-    """Look through one part: no entity tricks, and no more rows, columns or lone far cells than we will hold."""
-    rows, cells, last_row, last_column, rest = 0, 0, 0, 0, b""
-    while chunk := stream.read(1024 * 1024):
-        chunk = rest + chunk
-        # A tag may be cut in two by the chunk: what follows the last ">" waits for the next one.
-        end = chunk.rfind(b">") + 1
-        chunk, rest = (chunk[:end], chunk[end:]) if end else (chunk, b"")
-        if b"<!DOCTYPE" in chunk or b"<!ENTITY" in chunk or len(rest) > LONGEST_TEXT:
-            raise _damaged()
-        rows += len(_ROW.findall(chunk))
-        cells += len(_CELL.findall(chunk))
-        for letters, number in _PLACE.findall(chunk):
-            last_row = max(last_row, int(number))
-            if len(letters) > 1:
-                last_column = max(last_column, _column_number(letters))
-        if max(rows, last_row) > MAX_ROWS:
-            says = N_("The sheet goes on for more than %(most)s rows, even if they look empty. Delete what is below.")
-            raise Unreadable(text(says, most=MAX_ROWS))
-        if last_column > MAX_COLUMNS or max(cells, last_row * last_column) > MAX_CELLS:
-            says = N_("The sheet is wider than %(most)s columns. Delete what stands beside the table.")
-            raise Unreadable(text(says, most=MAX_COLUMNS))
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for sign in letters.upper():
-        number = number * 26 + sign - 64
-    return number
-
-
-def _workbook_rows(content: bytes) -> list[tuple[int, list[str]]]:
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(BytesIO(content))
-        for sheet in book.sheets_metadata:
-            if sheet.visible is not python_calamine.SheetVisibleEnum.Visible:
-                continue
-            rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
-            if rows:
-                return [(number, [_plain(cell) for cell in row]) for number, row in enumerate(rows, start=1)]
+        yield
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the Rust reader is no Exception
-        raise _damaged() from error
-    return []
+        raise damaged() from error
 
 
 def _plain(cell: Any) -> str:
@@ -274,17 +296,17 @@ def _text_rows(content: bytes) -> list[tuple[int, list[str]]]:
                 says = N_("The file has more than %(most)s rows. Split it into several files.")
                 raise Unreadable(text(says, most=MAX_ROWS))
             if len(row) > MAX_COLUMNS:
-                raise _wrong_kind()
-            rows.append((number, [cell.strip() for cell in row]))
+                raise wrong_kind()
+            rows.append((number, [cell.strip().removeprefix("'") for cell in row]))  # ' before a cell says: text
     except csv.Error as error:
-        raise _damaged() from error
+        raise damaged() from error
     return rows
 
 
 def _decode(content: bytes) -> str:
     """Text in UTF-8, in UTF-16 with its mark, or in GB 18030 as older spreadsheets write it."""
-    if content.startswith((b"\xd0\xcf\x11\xe0", b"%PDF", b"{\\rtf", b"\x1f\x8b", b"Rar!", b"7z")):
-        raise _wrong_kind()
+    if content.startswith((b"%PDF", b"{\\rtf", b"\x1f\x8b", b"Rar!", b"7z")):
+        raise wrong_kind()
     marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
@@ -292,19 +314,9 @@ def _decode(content: bytes) -> str:
         except UnicodeDecodeError:
             continue
         if _CONTROL.search(decoded) or decoded.lstrip().startswith("<"):
-            raise _wrong_kind()
+            raise wrong_kind()
         return decoded
-    raise _wrong_kind()
+    raise wrong_kind()
 
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f]")
-
-
-def _wrong_kind() -> Unreadable:
-    says = N_("This is neither an Excel workbook (.xlsx) nor a CSV file. Save it as .xlsx and send it again.")
-    return Unreadable(text(says))
-
-
-def _damaged() -> Unreadable:
-    says = N_("The file is damaged or protected. Open it in Excel, save it as .xlsx and send it again.")
-    return Unreadable(text(says))

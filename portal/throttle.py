@@ -42,9 +42,18 @@ def _digests(subject: str, client: str) -> tuple[bytes, bytes]:
     return ring.digest("throttle:subject", subject), ring.digest("throttle:client", client)
 
 
-def wait(purpose: str, subject: str, client: str) -> timedelta | None:
+def wait(
+    purpose: str,
+    subject: str,
+    client: str,
+    *,
+    window: timedelta = WINDOW,
+    pair_limit: int = PAIR_LIMIT,
+    client_limit: int = CLIENT_LIMIT,
+) -> timedelta | None:
     """How long this client must wait before trying this again, or None.
 
+    ``window`` is a day at the most: older attempts are gone.
     Of several attempts at once one goes on and the others wait here until its transaction ends, and so see how it
     went: otherwise a hundred guesses sent in parallel would all find the count still at nothing.
     """
@@ -52,13 +61,13 @@ def wait(purpose: str, subject: str, client: str) -> timedelta | None:
     pair = crypto.ring().digest(f"throttle:{purpose}", who + where)
     one_at_a_time = sa.func.pg_advisory_xact_lock(int.from_bytes(pair[:8], "big", signed=True))
     db.session.execute(sa.select(one_at_a_time))
-    since = clock.now() - WINDOW
+    since = clock.now() - window
     recent = Attempt.purpose == purpose, Attempt.client == where, Attempt.failed, Attempt.at > since
-    for scope, limit in (((*recent, Attempt.subject == who), PAIR_LIMIT), (recent, CLIENT_LIMIT)):
+    for scope, limit in (((*recent, Attempt.subject == who), pair_limit), (recent, client_limit)):
         nth = sa.select(Attempt.at).where(*scope).order_by(Attempt.at.desc()).offset(limit - 1).limit(1)
         oldest_that_counts = db.session.scalar(nth)
         if oldest_that_counts:
-            return oldest_that_counts + WINDOW - clock.now()
+            return oldest_that_counts + window - clock.now()
     return None
 
 

@@ -252,6 +252,11 @@ def csp_nonce() -> str:
     return g.nonce
 
 
+def allow_pictures_from(origin: str | None) -> None:
+    """Let this response show pictures of one more host: the map's tiles."""
+    g.pictures_from = origin or ""
+
+
 # The same on every answer, so they are hung on at the very end, below Flask, which would look through all headers for each.
 FIXED_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -277,10 +282,10 @@ def _with_fixed_headers(app: Flask) -> Callable:
 
 def _headers(response: Response) -> Response:
     nonce = csp_nonce()
-    tiles = " ".join(current_app.config.get("TILE_SOURCES", ()))
+    tiles = g.get("pictures_from", "")
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data: {tiles}".rstrip()
-        + "; font-src 'self'; connect-src 'self'; manifest-src 'self'"
+        + "; font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'"
         + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     if request.endpoint == "static" and request.args.get("v") and response.status_code == 200:

@@ -10,23 +10,33 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 from flask import Blueprint
 
-from portal import audit, create_app
-from portal.access import ROLES, SYSTEM, Permission, Role, requires
+from portal import audit, clock, create_app
+from portal.access import ROLES, SYSTEM, By, Permission, Role, requires
 from portal.db import db
+from portal.desk.shifts.views import OFFERED_AT_THE_COUNTER
+from portal.stations.inspections.queries import list_answers
 from portal.stations.register.models import Station
+from portal.unions.staff.models import Account
 from portal.web import idempotency_key, page
 from tests.client import InspectingClient
 from tests.conftest import settings_for
+from tests.factories.handouts import make_discrepancy, make_group, make_handout, make_sheet
 from tests.factories.joining import make_application, make_invitation, make_member
+from tests.factories.merging import make_merge, make_pair
+from tests.factories.money import make_books
+from tests.factories.shifts import make_device, make_shift, stand_at
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
+from tests.factories.upkeep import make_checklist, make_inspection, make_report, photo_of
+from tests.factories.wishes import make_wish
 from tests.factories.workers import make_worker
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -39,7 +49,8 @@ SCOPES = {
     "foreign": ("foreign_county", "戊", False),
 }
 # Open to whoever has the permission, whatever is in the address: the code is the secret.
-NOT_SCOPED = {"desk.invitation", "exchange.imported", "exchange.refused"}
+NOT_SCOPED = {"desk.invitation", "exchange.imported", "exchange.refused", "exchange.preview", "exchange.look", "exchange.load",
+              "exchange.discard"}  # fmt: skip
 
 
 def things_of(tree, union_name: str, sign: str) -> SimpleNamespace:
@@ -54,6 +65,28 @@ def things_of(tree, union_name: str, sign: str) -> SimpleNamespace:
     account = make_account(roles=[(Role.OPERATOR, union)], name=name, sign_in_name=f"user.{code.lower()}")
     appointment = db.session.scalar(sa.text("SELECT id FROM appointments WHERE account_id = :a"), {"a": account.id})
     _, token = make_invitation(make_worker(name=name))
+    report = make_report(station, photo=True, note=f"{sign}站")
+    # What stands above is used below: a list of the parent may be read, so it bears no sign.
+    checklist = make_checklist(union, title="清单" if union_name == "city" else f"{sign}站清单")
+    inspection = make_inspection(station, checklist, not_met=(1,), photo=True)
+    finding = list_answers(inspection.id)[0]
+    upkeep = {
+        "report_id": report.id, "checklist_id": checklist.id, "inspection_id": inspection.id, "item_id": finding.item.id,
+        "pictures": {"upkeep": photo_of(report), "inspections": finding.picture_id},
+    }  # fmt: skip
+    twins, merge = make_pair(station, name=name), make_merge(station, name=name)
+    device = make_device(station, account, name=name)
+    shift = make_shift(device, account, ended_at=clock.now() + timedelta(seconds=1), left=[f"{name}水"])
+    wish = make_wish(f"{sign}站旁")
+    by = By("staff", account.id)
+    group, sheet = make_group(station, by, place=f"{sign}路工地"), make_sheet(station, by)
+    entered = {
+        "handout_id": make_handout(station, by, title=f"{sign}站防暑包").id, "group_id": group.id, "sheet_id": sheet.id,
+        "discrepancy_id": make_discrepancy(station, by).id,
+        "worker_id": twins[0].id, "other_id": twins[1].id, "merge_id": merge.id,
+        "line_id": db.session.scalar(sa.text("SELECT line_id FROM group_lines WHERE group_visit_id = :g"), {"g": group.id}),
+    }  # fmt: skip
+    db.session.execute(sa.text("UPDATE wishes SET union_id = :u WHERE id = :i"), {"u": union_id, "i": wish.id})
     audit.record("walk", by=SYSTEM, subject=station, union_id=union_id, name=f"{sign}站")
     # Joining goes to the county's federation by itself; the walk wants one at each union.
     db.session.execute(sa.text("UPDATE applications SET union_id = :u WHERE id = :i"), {"u": union_id, "i": application.id})
@@ -64,9 +97,11 @@ def things_of(tree, union_name: str, sign: str) -> SimpleNamespace:
     db.session.execute(sa.text("SET LOCAL session_replication_role = replica"))  # past the trail's own guard
     db.session.execute(sa.text("UPDATE audit_entries SET union_id = :u WHERE id > :before"), {"u": union_id, "before": before})
     db.session.commit()
+    money = make_books(union, f"{sign}路")
     return SimpleNamespace(
-        sign=sign, union=code, station=station.code, application=application.id, number=member.number,
-        account=account.id, appointment=appointment, token=token,
+        sign=sign, money=money, device=device.id, shift=shift.id, union=code,
+        station=station.code, application=application.id, number=member.number,
+        account=account.id, appointment=appointment, token=token, wish=wish.id, **upkeep, entered=entered,
     )  # fmt: skip
 
 
@@ -131,8 +166,18 @@ def values_for(rule, thing) -> dict:
         "id": thing.account,
         "appointment_id": thing.appointment,
         "token": thing.token,
+        "wish_id": thing.wish,
+        "device_id": thing.device,
+        "shift_id": thing.shift,
+        "report_id": thing.report_id,
+        "checklist_id": thing.checklist_id,
+        "inspection_id": thing.inspection_id,
+        "item_id": thing.item_id,
+        "picture_id": thing.pictures.get(room),
         "import_id": "00000000-0000-7000-8000-000000000000",
-    }
+        "staged_id": "00000000-0000-7000-8000-000000000000",
+        **thing.entered,
+    } | thing.money.get("advance" if rule.endpoint == "sources.decide_advance" else room, {})
     return {name: known[name] for name in rule.arguments}
 
 
@@ -180,12 +225,14 @@ def walk(house, *, leak: bool = False) -> list[str]:
         permission = house.app.view_functions[rule.endpoint].access
         for role, client in house.clients.items():
             for scope, (_, _, allowed) in SCOPES.items():
-                if not rule.arguments and scope != "own":
+                may = permission in ROLES[role]
+                # whoever lacks the permission is turned away before anybody asks whose it is: two scopes show that
+                if (not rule.arguments and scope != "own") or (not may and scope not in ("own", "foreign")):
                     continue
                 address = address_of(house.app, rule, house.things[scope])
-                for fragment in (False, True):
+                for fragment in (False, True) if may and "GET" in rule.methods else (False,):
                     answer = send(client, rule, address, fragment=fragment, inspect=scope == "own" and not fragment)
-                    wrong += judge(rule, role, scope, permission in ROLES[role], allowed, answer)
+                    wrong += judge(rule, role, scope, may, allowed, answer)
     return wrong
 
 
@@ -258,3 +305,36 @@ def test_workers_and_visitors_open_no_staff_page(house):
         for rule in staff_rules(house.app):
             answer = send(who, rule, address_of(house.app, rule, house.things["own"]))
             assert answer.status_code == 302 and "/staff/sign-in" in answer.location, rule.rule
+
+
+def test_a_paired_screen_opens_its_own_counter_and_nothing_else(house):
+    """One more actor of the walk: a keeper by PIN on a tablet. Their roles open much elsewhere; the screen does not."""
+    with house.app.app_context():
+        keeper = db.session.get(Account, house.accounts[Role.KEEPER])
+        station = db.session.scalars(sa.select(Station).where(Station.code == house.things["own"].station)).one()
+        device = make_device(station, keeper, name="本人屏")
+        screen = house.app.test_client()
+        with house.app.test_request_context():
+            stand_at(screen, device, keeper)
+    here, wrong = f"/desk/{house.things['own'].station}", []
+    for rule in staff_rules(house.app):
+        permission = house.app.view_functions[rule.endpoint].access
+        for scope in SCOPES if rule.arguments else ("own",):
+            answer = send(screen, rule, address_of(house.app, rule, house.things[scope]), inspect=False)
+            where = f"{rule.methods} {rule.rule} on {scope}: {answer.status_code}"
+            if rule.endpoint in OFFERED_AT_THE_COUNTER:
+                expected = answer.status_code != 403
+            elif permission not in (Permission.SERVE, Permission.STAFF_HOME) or not rule.rule.startswith(("/desk", "/staff")):
+                expected = answer.status_code == 403
+            elif rule.endpoint in ("desk.index", "staff.home"):
+                expected = answer.status_code == 302 and answer.location == here
+            elif not rule.rule.startswith("/desk/"):
+                expected = answer.status_code == 403
+            else:
+                expected = answer.status_code == 404 if scope != "own" else answer.status_code not in (403, 404, 500)
+            wrong += [] if expected else [where]
+            wrong += [f"{where} shows {sign}" for sign in leaks_in(answer)]
+    assert "\n".join(wrong) == ""
+    assert screen.get(here).status_code == 200
+    screen.set_cookie("language", "en")
+    assert "only the counter opens" in screen.get("/staff/stations").get_data(as_text=True)

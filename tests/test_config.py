@@ -50,3 +50,26 @@ def test_two_at_once_get_the_same_secret(tmp_path):
     [thread.join() for thread in threads]
     assert len(set(made)) == 1 and path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://tiles.example.org/{z}/{x}/{y}.png", "https://tiles.example.org"),
+        ("https://tiles.example.org:8443/t?x={x}&y={y}&z={z}", "https://tiles.example.org:8443"),
+        ("http://127.0.0.1:9000/{z}/{x}/{y}.png", "http://127.0.0.1:9000"),
+        (None, None),
+    ],
+)
+def test_map_tiles_come_from_one_host(address, origin):
+    assert Settings(map_tiles=address).map_tiles_origin == origin
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://{s}.example.org/{z}/{x}/{y}.png", "http://example.org/{z}/{x}/{y}.png", "https://example.org/{z}/{x}.png",
+     "https://example.org; script-src */{z}/{x}/{y}", "javascript:{z}{x}{y}"],
+)  # fmt: skip
+def test_map_tiles_that_are_not_one_host_are_refused(address):
+    with pytest.raises(ValidationError, match="PORTAL_MAP_TILES"):
+        Settings(map_tiles=address)

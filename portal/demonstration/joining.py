@@ -29,6 +29,7 @@ from portal.members.joining import commands, queries, rules
 from portal.members.joining.models import Application, ApplicationStatus, Invitation, InvitationOutcome, JoinChannel
 from portal.members.memberships.models import MEMBERSHIP_NUMBERS, Membership, MembershipRecord, MembershipStatus
 from portal.members.memberships.rules import membership_number
+from portal.members.workers import commands as worker_commands
 from portal.members.workers.models import Consent, Purpose, Worker
 from portal.outbox import Message, MessageStatus
 from portal.types import new_id
@@ -211,6 +212,8 @@ def _steps(journey: Journey, officer_id: UUID, officer_name: str) -> Iterator[tu
         return db.session.get(Worker, person.id)
 
     def invite() -> None:
+        worker_commands.give_consent(worker=worker(), purpose=Purpose.CONTACT, notice_version=NOTICE_VERSION, channel="desk",
+                                     by=operator_by)  # fmt: skip
         token = commands.invite(
             worker=worker(), visit_id=journey.visit_id, visit_at=journey.visit_at, station_id=journey.place.id,
             county_code=journey.place.county, by=operator_by,

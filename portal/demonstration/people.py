@@ -20,7 +20,7 @@ from portal.db import db
 from portal.demonstration.places import HOME_CITY, HOME_COUNTY, Place, chance
 from portal.front.views import NOTICE_VERSION
 from portal.members.workers.models import CardKind, Consent, Purpose, Worker, WorkerCard, WorkerPhone
-from portal.members.workers.rules import CARD_ALPHABET, check_digit
+from portal.members.workers.rules import CARD_ALPHABET, HANDLE, check_digit
 from portal.stations.register.models import StationKind
 from portal.types import new_id
 from portal.vocabulary import INDUSTRY_OF, NEW_FORM_OCCUPATIONS, IdType, Industry, Occupation
@@ -129,7 +129,7 @@ def _person(rng: random.Random, number: int, county: str, occupation: Occupation
         phone=f"1990371{tail:04d}" if rng.random() < 0.94 else None,
         id_number=_id_number(number, county),
         shows_document=rng.random() < 0.12,
-        card="W" + "".join(rng.choices(CARD_ALPHABET, k=20)),
+        card="".join(rng.choices(CARD_ALPHABET, k=20))[:HANDLE],  # all twenty are drawn, so that the rest of the seed stays
         starts_on=date.min,
         habit=0.12 if regular < 0.35 else 0.42 if regular < 0.8 else 0.85,
         shift=rng.randint(-35, 35),
@@ -199,8 +199,7 @@ def write(people: list[Person], joins: set[int], now: datetime) -> None:
         )
         if person.shows_document:
             worker.id_type, worker.id_number = IdType.RESIDENT_ID, person.id_number
-        card = WorkerCard(id=new_id(), worker_id=person.id, kind=CardKind.SCREEN, issued_at=came)
-        card.code = person.card
+        card = WorkerCard(id=new_id(), worker_id=person.id, kind=CardKind.SCREEN, handle=person.card, issued_at=came)
         db.session.add(worker)
         held.append(card)
         if person.phone:

@@ -19,6 +19,7 @@ from portal import clock
 from portal.access import SYSTEM
 from portal.config import PACKAGE
 from portal.db import db
+from portal.demonstration import register
 from portal.demonstration.hosts import (
     ALWAYS,
     BASIC,
@@ -115,6 +116,7 @@ class Place:
     operators: list[UUID] = field(default_factory=list)
     shut_from: date | None = None
     open_slots: bytearray = field(default_factory=bytearray)  # ten minutes each, Monday 00:00 first
+    excepted: list[register.Excepted] = field(default_factory=list)
 
     @cached_property
     def key(self) -> str:
@@ -207,7 +209,10 @@ def plan(total: int, seed: str, begun_on: date) -> list[Place]:
             places.append(_place(rng, county, town, number, place, begun_on))
     _show_pieces(places, every)
     _close_some(places)
+    more = chance(f"{seed}:register")
     for place in places:
+        place.values = register.enrich(more, place.values, begun_on)
+        place.excepted = register.differing_days(more, begun_on)
         _lay_out(place)
     return places
 
@@ -251,7 +256,7 @@ def _place(rng: random.Random, county: County, town: tuple[str, str, str], numbe
         lng=lng,
         lat=lat,
         crs=CoordinateSystem.WGS84,
-        phone="12351" if rng.random() < 0.6 else None,
+        phones=(("12351", None),) if rng.random() < 0.6 else (),
         area_m2=Decimal(rng.choice((10, 12, 15, 18, 20, 26, 35))) * (4 if kind is K.DRIVERS_HOME else 1),
         capacity=rng.choice((6, 8, 10, 12, 16)) * (3 if kind is K.DRIVERS_HOME else 1),
         opened_on=begun_on - timedelta(days=rng.randrange(120, 2400)),
@@ -353,6 +358,7 @@ def write(places: list[Place], opened_on: date) -> None:
             entries=[Entry(one.values, unions[one.union_code], one.status, one.code, is_demo=True) for one in places],
             by=SYSTEM,
         )
+        register.write([(one.code, one.values, one.excepted) for one in places], chance("register, written"))
 
 
 def find_again(places: list[Place], begun_on: date) -> None:

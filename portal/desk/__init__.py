@@ -3,6 +3,6 @@
 
 def prepare(app) -> None:
     """Register this room with an application."""
-    from portal.desk import views
+    from portal.desk import models, views  # noqa: F401 - importing models registers their tables
 
     app.register_blueprint(views.bp)

@@ -9,15 +9,16 @@ from uuid import UUID
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
 
-from portal.forms import Form, Present, TextField
+from portal.desk.models import FirstAidItem
+from portal.forms import Form, Present, TextField, optional
 from portal.types import N_, Problem, text
 from portal.vocabulary import BasicService, Occupation
 
 
 class LookUpForm(Form):
-    """One field for everything exact: card code, phone, ID number."""
+    """One field for everything: card code, phone, ID number; last four digits or a name among those met here."""
 
-    who = TextField(_l("Scan a service code, or type a phone or ID number"), [Present()], max_length=60)
+    who = TextField(_l("Scan a service code, or type phone, last four digits or name"), [Present()], max_length=60)
 
 
 class RegisterWorkerForm(Form):
@@ -27,6 +28,22 @@ class RegisterWorkerForm(Form):
     name = TextField(_l("Name (may be left out)"), max_length=40)
     occupation = SelectField(_l("Occupation"), choices=Occupation.choices())
     service = SelectField(_l("Service"), choices=BasicService.choices())
+
+
+class ContactForm(Form):
+    """What somebody says whose number was silent for long: family name, and the last four signs of their document or,
+    where none is on record, their occupation."""
+
+    surname = TextField(_l("Family name"), [Present()], max_length=20)
+    id_tail = TextField(_l("Last four signs of the ID number"), max_length=4)
+    occupation = SelectField(_l("Occupation"), choices=Occupation.choices(), validators=[optional()])
+
+
+class FirstAidForm(Form):
+    """One thing from the first-aid box, to somebody of an occupation."""
+
+    item = SelectField(_l("What was given"), choices=FirstAidItem.choices())
+    occupation = SelectField(_l("Occupation"), choices=Occupation.choices())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import segno
@@ -9,17 +10,22 @@ from flask import Blueprint, Response, abort, flash, redirect, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from portal import access
+from portal import access, clock
 from portal.access import Permission, requires
-from portal.desk import commands, forms, queries
+from portal.desk import commands, forms, queries, rules
 from portal.i18n import say
 from portal.members.joining import commands as joining
+from portal.members.workers import commands as worker_commands
 from portal.members.workers import queries as workers
 from portal.members.workers import rules as worker_rules
+from portal.members.workers.models import Purpose
+from portal.retention import NOTICE_VERSION
 from portal.stations.register import queries as stations
+from portal.stations.register.models import Station
+from portal.stations.upkeep import queries as upkeep
 from portal.stations.visits import commands as visit_commands
 from portal.stations.visits import queries as visits
-from portal.types import N_, Problem, text
+from portal.types import N_, Problem, Refused, text
 from portal.vocabulary import COUNTER_OCCUPATIONS, BasicService, Occupation
 from portal.web import (
     changes_nothing,
@@ -30,6 +36,7 @@ from portal.web import (
     is_fragment_request,
     own_door,
     page,
+    unkeyed,
     writes,
 )
 
@@ -42,16 +49,24 @@ def _unions() -> tuple[UUID, ...]:
     return access.actor().unions(Permission.SERVE)
 
 
-def _station(code: str):
+def _station(code: str) -> Station:
     return stations.find_station_to_serve(code, access.actor()) or abort(404)
 
 
-def _desk(station, *, status: int = 200, **context) -> Response:
+def _gives(station: Station) -> BasicService | None:
+    """What a scan gives in this tab: the station's default service, unless it was switched to asking."""
+    return None if request.values.get("gives") == "ask" else rules.default_of(station.default_service)
+
+
+def _desk(station: Station, *, status: int = 200, **context: Any) -> Response:
     """The desk of a station; context fills the counter."""
-    context = {"counter": queries.Counter(), "form": forms.LookUpForm(), "found": None} | context
+    context = {"form": forms.LookUpForm(), "matches": None, "doubt": None, "typed": ""} | context
+    if "counter" not in context:
+        context["counter"] = queries.Counter(last=queries.find_last(station, access.by()))
     aside = {} if is_fragment_request() and request.htmx.target == "counter" else {
-        "today": visits.today(station.id, visits.clock.today()),
+        "today": visits.today(station.id, clock.today()),
         "recent": visits.list_lines_of_today(station.id),
+        "aed": queries.find_aed(station),
     }  # fmt: skip
     return page(
         "desk/desk.html",
@@ -62,6 +77,10 @@ def _desk(station, *, status: int = 200, **context) -> Response:
         occupations=COUNTER_OCCUPATIONS,
         all_occupations=list(Occupation),
         mask_name=worker_rules.mask_name,
+        mask_phone=worker_rules.mask_phone,
+        default=rules.default_of(station.default_service),
+        gives=_gives(station),
+        may_merge=access.actor().may(Permission.MERGE_WORKERS),
         **context,
         **aside,
     )
@@ -86,41 +105,124 @@ def desk(code: str) -> Response:
     return _desk(station, counter=queries.counter(station, line_id=line_id, by=access.by()))
 
 
-@bp.get("/desk/<string:code>/today")
-@requires(Permission.SERVE)
-def today(code: str) -> Response:
-    """The day so far: visits and identified people apart, by occupation, and every line."""
-    station = _station(code)
-    before = request.args.get("before", type=UUID)
-    lines = visits.list_lines_of_today(station.id, before=before, limit=50)
-    return page(
-        "desk/today.html",
-        station=station,
-        today=visits.today(station.id, visits.clock.today()),
-        lines=lines,
-        next_before=lines[-1].id if len(lines) == 50 else None,
-        mask_name=worker_rules.mask_name,
-    )
+# --- finding somebody ----------------------------------------------------------------------------------------------
+
+
+def _person(station: Station, worker_id: UUID) -> Response:
+    """Somebody's card, with the last line still there to be taken back."""
+    known = queries.person(workers.get_worker(worker_id), station)
+    return _desk(station, counter=queries.Counter(known, last=queries.find_last(station, access.by())))
+
+
+def _matches(typed: str) -> queries.Matches:
+    return queries.find_people(typed, access.actor(), station_code=access.actor().device_station)
+
+
+def _chosen(matches: queries.Matches) -> queries.Match | None:
+    """Who was tapped in the list, or the only one an exact key fits."""
+    if request.form.get("person"):
+        return matches.find(request.form.get("person", type=UUID) or abort(400)) or abort(404)
+    return matches.people[0] if matches.exact and len(matches.people) == 1 else None
+
+
+def _answer(station: Station, typed: str, matches: queries.Matches) -> Response:
+    """The card of the one who was found, a question if their number was silent for long, or whom to choose from."""
+    if request.form.get("person") == "new" and matches.kind == "phone":
+        return _desk(station, matches=queries.Matches("phone"), typed=typed, another=True)
+    chosen = _chosen(matches)
+    if chosen is None:
+        return _desk(station, matches=matches, typed=typed)
+    worker = workers.get_worker(chosen.masked.id)
+    if chosen.doubtful:
+        form = forms.ContactForm(formdata=None)
+        return _desk(station, doubt=chosen, typed=typed, contact=form, asked=workers.asked_for(worker))
+    if matches.kind == "phone":
+        worker_commands.note_phone_seen(worker=worker, phone=typed, by=access.by())
+    return _person(station, worker.id)
 
 
 @bp.post("/desk/<string:code>/look-up")
 @requires(Permission.SERVE)
 @changes_nothing("a phone or ID number must not stand in an address")
 def look_up(code: str) -> Response:
-    """Find somebody by an exact key, or one of several people behind a shared phone."""
-    station = _station(code)
-    chosen = request.form.get("person", type=UUID)
-    if chosen:
-        worker = workers.find_worker(chosen) or abort(404)
-        return _desk(station, counter=queries.Counter(person=queries.person(worker, station)))
-    form = forms.LookUpForm()
+    """Find somebody; nobody is ever made by looking."""
+    station, form = _station(code), forms.LookUpForm()
     if not form.validate():
         return _desk(station, status=422, form=form)
-    found = workers.find_by_key(form.who.data)
-    if len(found.workers) == 1:
-        return _desk(station, counter=queries.Counter(person=queries.person(found.workers[0], station)))
-    people = [(worker.id, workers.masked(worker)) for worker in found.workers]
-    return _desk(station, found=found, people=people, typed=form.who.data, mask_phone=worker_rules.mask_phone)
+    return _answer(station, form.who.data, _matches(form.who.data))
+
+
+@bp.post("/desk/<string:code>/scans")
+@requires(Permission.SERVE)
+@own_door("a known card gives the service chosen beforehand, by the one statement; anything else only looks up")
+def scan(code: str) -> Response:
+    """One scan completes a visit where the station has a default service; what was given today already asks first."""
+    station, form, key = _station(code), forms.LookUpForm(), request.form.get("key", "")
+    if not form.validate():
+        return _desk(station, status=422, form=form)
+    matches, service = _matches(form.who.data), _gives(station)
+    chosen = _chosen(matches)
+    if not (service and chosen and matches.kind == "card" and not chosen.doubtful and 8 <= len(key) <= 40):
+        return _answer(station, form.who.data, matches)
+    worker_id = chosen.masked.id
+    said = queries.problems_for(worker_id, station, [service], clock.now())[service]
+    if not rules.may_be_given_by_scan(said):
+        return _person(station, worker_id)
+    logged = visit_commands.log_visit(
+        station_code=code, service=service, worker_id=worker_id, occupation=chosen.masked.occupation,
+        key=f"{key}:{worker_id.hex[-16:]}", unions=_unions(), by=access.by(),
+    )  # fmt: skip
+    if not is_fragment_request():
+        return redirect(url_for("desk.desk", code=code, line=logged.line_id), 303)
+    return _desk(station, counter=queries.counter(station, line_id=logged.line_id, by=access.by()))
+
+
+@bp.post("/desk/<string:code>/contacts")
+@requires(Permission.SERVE)
+@unkeyed("a contact is confirmed or ended once; again it changes nothing")
+def contact(code: str) -> Response:
+    """A number that was silent for long: who they say they are opens the card; somebody else ends the old contact."""
+    station, typed = _station(code), request.form.get("who", "")
+    chosen = _chosen(_matches(typed))
+    if chosen is None or not chosen.doubtful:
+        return _answer(station, typed, _matches(typed))
+    worker = workers.get_worker(chosen.masked.id)
+    if request.form.get("answer") == "somebody_else":
+        worker_commands.detach_phone(worker=worker, phone=typed, by=access.by())
+        return _desk(station, matches=queries.Matches("phone"), typed=typed, another=True)
+    form = forms.ContactForm()
+    if form.validate():
+        occupation = Occupation(form.occupation.data) if form.occupation.data else None
+        try:
+            worker_commands.confirm_contact(worker=worker, phone=typed, surname=form.surname.data, id_tail=form.id_tail.data,
+                                            occupation=occupation, by=access.by())  # fmt: skip
+        except Refused as refused:
+            form.take(refused.problems)
+        else:
+            return _person(station, worker.id)
+    return _desk(station, status=422, doubt=chosen, typed=typed, contact=form, asked=workers.asked_for(worker))
+
+
+@bp.post("/desk/<string:code>/workers")
+@requires(Permission.SERVE)
+@writes
+def register(code: str) -> Response:
+    """Somebody new: remember the phone and log the first service together."""
+    station = _station(code)
+    form, another = forms.RegisterWorkerForm(), request.form.get("another") == "yes"
+    valid = form.validate()
+    if not form.take(worker_rules.problems_with_phone(form.phone.data)) or not valid:
+        return _desk(station, status=422, matches=queries.Matches("phone"), typed=form.phone.data or "", newcomer=form,
+                     another=another)  # fmt: skip
+    logged = commands.serve_newcomer(
+        station_code=code, phone=form.phone.data, name=form.name.data, occupation=Occupation(form.occupation.data),
+        service=BasicService(form.service.data), key=request.form["key"], unions=_unions(),
+        another=another, by=access.by(),
+    )  # fmt: skip
+    return done(url_for("desk.desk", code=code, line=logged.line_id))
+
+
+# --- giving, and taking back ---------------------------------------------------------------------------------------
 
 
 @bp.post("/desk/<string:code>/visits")
@@ -152,25 +254,6 @@ def _who(tap: forms.Tap, logged: visit_commands.Logged) -> str:
     return worker_rules.mask_name(logged.name) or say(Occupation(logged.occupation or tap.occupation))
 
 
-@bp.post("/desk/<string:code>/workers")
-@requires(Permission.SERVE)
-@writes
-def register(code: str) -> Response:
-    """Somebody new: remember the phone and log the first service together."""
-    station = _station(code)
-    form = forms.RegisterWorkerForm()
-    valid = form.validate()
-    if not form.take(worker_rules.problems_with_phone(form.phone.data)) or not valid:
-        found = workers.Found("phone", [])
-        return _desk(station, status=422, found=found, people=[], typed=form.phone.data or "", newcomer=form,
-                     mask_phone=worker_rules.mask_phone)  # fmt: skip
-    logged = commands.serve_newcomer(
-        station_code=code, phone=form.phone.data, name=form.name.data, occupation=Occupation(form.occupation.data),
-        service=BasicService(form.service.data), key=request.form["key"], unions=_unions(), by=access.by(),
-    )  # fmt: skip
-    return done(url_for("desk.desk", code=code, line=logged.line_id))
-
-
 @bp.post("/desk/<string:code>/undo")
 @requires(Permission.SERVE)
 @writes
@@ -187,24 +270,122 @@ def undo(code: str) -> Response:
     return done(url_for("desk.desk", code=code, line=request.form["line"]))
 
 
+# --- first aid -----------------------------------------------------------------------------------------------------
+
+
+def _health(station: Station, occupation: Occupation | None, *, status: int = 200) -> Response:
+    return page(
+        "desk/health.html",
+        status=status,
+        station=station,
+        aed=queries.find_aed(station),
+        occupations=list(Occupation),
+        occupation=occupation,
+        box=queries.list_items_for(occupation) if occupation else [],
+        light=rules.light,
+        today=queries.count_items_of_today(station.id),
+    )
+
+
+@bp.get("/desk/<string:code>/health")
+@requires(Permission.SERVE)
+def health(code: str) -> Response:
+    """120, the AED, heatstroke, and the first-aid box: first the occupation, for whoever drives gets no alcohol."""
+    return _health(_station(code), request.args.get("occupation", type=Occupation))
+
+
+@bp.post("/desk/<string:code>/first-aid")
+@requires(Permission.SERVE)
+@writes
+def give_item(code: str) -> Response:
+    """One thing from the box, counted without a name; it can be taken back like any other line."""
+    station, form = _station(code), forms.FirstAidForm()
+    if not form.validate():
+        return _health(station, None, status=422)
+    occupation = Occupation(form.occupation.data)
+    try:
+        logged = commands.tally_item(
+            station=station, item=queries.FirstAidItem(form.item.data), occupation=occupation, key=request.form["key"],
+            unions=_unions(), by=access.by(),
+        )  # fmt: skip
+    except Refused as refused:
+        flash(say(refused.problems[0]), "error")
+        return _health(station, occupation, status=422)
+    return done(url_for("desk.desk", code=code, line=logged.line_id))
+
+
+# --- the day -------------------------------------------------------------------------------------------------------
+
+
+def _day(station: Station) -> dict[str, Any]:
+    """A station's day in figures, with what is open and what went out of the box."""
+    portions = visits.portions_of_day(station.id, clock.today())
+    return {
+        "station": station,
+        "today": visits.today(station.id, clock.today()),
+        "portions": portions,
+        "most": max(portions.by_hour.values(), default=0),
+        "from_box": queries.count_items_of_today(station.id),
+        "reports": upkeep.list_open(station.id),
+        "notes": queries.list_notes(station),
+    }
+
+
+def _today(station: Station, *, status: int = 200, **context: Any) -> Response:
+    lines = visits.list_lines_of_today(station.id, before=request.args.get("before", type=UUID), limit=50)
+    return page(
+        "desk/today.html",
+        status=status,
+        lines=lines,
+        next_before=lines[-1].id if len(lines) == 50 else None,
+        corrected=queries.corrections_of(lines),
+        correcting=queries.correctable(lines, access.by(), keeper=stations.may_keep(station, access.actor())),
+        mask_name=worker_rules.mask_name,
+        **_day(station),
+        **context,
+    )
+
+
+@bp.get("/desk/<string:code>/today")
+@requires(Permission.SERVE)
+def today(code: str) -> Response:
+    """The day so far: visits and identified people apart, by hour and occupation, what was given, and every line."""
+    return _today(_station(code))
+
+
+@bp.get("/desk/<string:code>/end-of-day")
+@requires(Permission.SERVE)
+def end_of_day(code: str) -> Response:
+    """The day on one sheet, to be printed or handed over."""
+    return page("desk/end_of_day.html", at=clock.now(), **_day(_station(code)))
+
+
+# --- after the service ---------------------------------------------------------------------------------------------
+
+
 @bp.post("/desk/<string:code>/invitations")
 @requires(Permission.SERVE)
 @writes
 def invite(code: str) -> Response:
-    """After the service: show the code, not this time, or never again."""
+    """After the service: may the union contact them; then show the code, not this time, or never again."""
     station = _station(code)
     line = visits.find_line(station.id, request.form.get("line", type=UUID) or abort(400))
     worker = workers.find_worker(line.worker_id) if line and line.worker_id else None
     if worker is None:
         abort(404)
-    here = url_for("desk.desk", code=code)
-    answer = request.form.get("answer")
+    here, answer = url_for("desk.desk", code=code), request.form.get("answer")
+    visit = {"visit_id": line.visit_id, "visit_at": line.visit_at, "station_id": station.id, "county_code": station.county_code}
     if answer in ("not_now", "never"):
-        joining.decline_invitation(worker=worker, never=answer == "never", visit_id=line.visit_id, visit_at=line.visit_at,
-                                   station_id=station.id, county_code=station.county_code, by=access.by())  # fmt: skip
+        joining.decline_invitation(worker=worker, never=answer == "never", by=access.by(), **visit)
         return done(here, text(N_("Noted. They are served all the same.")))
-    token = joining.invite(worker=worker, visit_id=line.visit_id, visit_at=line.visit_at, station_id=station.id,
-                           county_code=station.county_code, by=access.by())  # fmt: skip
+    if answer == "agreed":
+        worker_commands.give_consent(worker=worker, purpose=Purpose.CONTACT, notice_version=NOTICE_VERSION, channel="desk",
+                                     by=access.by())  # fmt: skip
+        return done(url_for("desk.desk", code=code, line=line.id))
+    try:
+        token = joining.invite(worker=worker, by=access.by(), **visit)
+    except Refused as refused:
+        return done(here, refused.problems[0].says, "info")
     return done(url_for("desk.invitation", code=code, token=token))
 
 

@@ -31,10 +31,17 @@ class Item:
 
 # What staff may open, in the order of the bar: label, endpoint, permission, the blueprints that belong to it.
 STAFF_BAR = (
+    (N_("Counter"), "host.index", Permission.COUNT_VISITS, ("host",)),
     (N_("Desk"), "desk.index", Permission.SERVE, ("desk",)),
     (N_("Applications"), "applications.index", Permission.VIEW_APPLICATIONS, ("applications",)),
     (N_("Members"), "members.index", Permission.VIEW_MEMBERS, ("members",)),
-    (N_("Stations"), "stations.staff_index", Permission.KEEP_STATIONS, ("stations",)),
+    (
+        N_("Stations"),
+        "stations.staff_index",
+        Permission.KEEP_STATIONS,
+        ("stations", "upkeep", "inspections", "coverage", "printing", "wishes"),
+    ),
+    (N_("Budgets"), "budgets.index", Permission.VIEW_BUDGETS, ("budgets", "sources", "versions")),
     (N_("Unions"), "unions.index", Permission.VIEW_UNIONS, ("unions",)),
     (N_("Accounts"), "staff.accounts", Permission.MANAGE_STAFF, ("staff",)),
     (N_("Audit"), "trail.index", Permission.VIEW_AUDIT, ("trail",)),
@@ -42,7 +49,7 @@ STAFF_BAR = (
 # Pages about oneself, which belong to no entry of the bar although they stand in a room that has one.
 STAFF_OWN_PAGES = {"staff.home", "staff.password", "staff.change_password"}
 WORKER_BAR = (
-    (N_("Stations"), "finding.index", "find", ("stations",)),
+    (N_("Stations"), "finding.index", "find", ("finding", "wishes", "door")),
     (N_("Welfare"), "home.welfare", "welfare", ()),
     (N_("Me"), "me.index", "me", ("me", "workers")),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import segno
-from flask import Blueprint, Response, abort, request, url_for
-from markupsafe import Markup
+from uuid import UUID
 
-from portal import access
+from flask import Blueprint, Response, abort, request, url_for
+
+from portal import access, clock
 from portal.access import workers_only
 from portal.me import commands
 from portal.members.joining import commands as joining_commands
@@ -16,8 +16,9 @@ from portal.members.memberships import queries as memberships
 from portal.members.memberships.rules import path
 from portal.members.workers import commands as worker_commands
 from portal.members.workers import queries as workers
-from portal.members.workers.models import Purpose, Worker
-from portal.members.workers.rules import mask_phone
+from portal.members.workers.models import CardKind, Purpose, Worker
+from portal.members.workers.rules import in_groups, mask_phone, window_ends
+from portal.members.workers.views import picture
 from portal.paging import Slice, cursor, open_cursor
 from portal.retention import NOTICE_VERSION
 from portal.stations.visits import queries as visits
@@ -35,10 +36,6 @@ def _me() -> Worker:
     return workers.get_worker(access.actor().id)
 
 
-def _picture(code: str) -> Markup:
-    return Markup(segno.make(code, error="m", micro=False).svg_inline(omitsize=True, border=2))  # noqa: S704 - drawn by segno
-
-
 @bp.get("/me")
 @workers_only
 def index() -> Response:
@@ -50,8 +47,13 @@ def index() -> Response:
     walked = membership.application_id if membership else application.id if application else None
     return page(
         "me/index.html",
+        fragments=("code",),
         person=workers.masked(worker),
-        picture=_picture(card.code) if card else None,
+        card=card,
+        picture=picture(card.code) if card else None,
+        spoken=in_groups(card.code) if card else None,
+        good_until=window_ends(clock.now()),
+        printed=[one for one in workers.list_cards(worker.id) if one.kind is CardKind.PRINTED],
         stays=visits.list_visits_of_worker(worker.id, limit=PREVIEW),
         served=visits.count_visits_of_worker(worker.id),
         membership=membership,
@@ -89,6 +91,16 @@ def show_card() -> Response:
         return done(url_for("me.index"), text(N_("This is your new code. The old one no longer finds you.")))
     worker_commands.ensure_card(worker=worker, by=access.by())
     return done(url_for("me.index"))
+
+
+@bp.post("/me/cards/<uuid:card_id>/revoke")
+@workers_only
+@writes
+def revoke_card(card_id: UUID) -> Response:
+    """A lost card or sticker finds nobody from now on."""
+    if not worker_commands.revoke_card(worker=_me(), card_id=card_id, by=access.by()):
+        abort(404)
+    return done(url_for("me.index"), text(N_("This card finds you no more. You get a new one at any station.")))
 
 
 @bp.post("/me/consents/<string:purpose>")

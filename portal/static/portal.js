@@ -162,7 +162,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("button[data-calm]");
     if (!button || !button.form) return;
-    const name = button.form.id + button.form.getAttribute("action") + button.name + button.value;
+    const person = button.form.elements.worker;  // the next person's button is another one, though it stands in the same place
+    const name = button.form.id + button.form.getAttribute("action") + button.name + button.value + (person ? person.value : "");
     const now = Date.now();
     if (now - (tapped[name] || 0) < Number(button.dataset.calm)) { event.preventDefault(); event.stopPropagation(); return; }
     tapped[name] = now;
@@ -176,16 +177,24 @@
   });
 
   /* ── htmx ── */
-  document.addEventListener("htmx:sendError", () => say(texts().textOffline));
-  document.addEventListener("htmx:timeout", () => say(texts().textOffline));
+  function gone() {
+    say(texts().textOffline);
+    focusField();
+  }
+  document.addEventListener("htmx:sendError", gone);
+  document.addEventListener("htmx:timeout", gone);
   document.addEventListener("htmx:responseError", (event) => {
     const code = event.detail.xhr ? event.detail.xhr.status : 500;
     say((code < 500 && texts().textRefused) || texts().textFailed);
+    focusField();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.successful) return;
     say("");
-    if (event.target.matches && event.target.matches("form[data-clear-after]")) event.target.reset();
+    // Only what was typed goes; what was chosen for this tab stays.
+    if (event.target.matches && event.target.matches("form[data-clear-after]")) {
+      all("input:not([type=hidden]):not([type=checkbox]):not([type=radio])", event.target).forEach((input) => { input.value = ""; });
+    }
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     wake(event.target);

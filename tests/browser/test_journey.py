@@ -49,6 +49,7 @@ def test_from_first_service_to_membership(page, browser, app, server, db, world)
     page.fill("#newcomer-name", "李自强")
     page.locator("#counter button", has_text="外卖配送员").click()
     expect(page.locator("#undo")).to_contain_text("已记录")
+    page.get_by_role("button", name="同意联系").click()  # asked first: may the union contact them
     page.get_by_role("button", name="出示入会二维码").click()
     address = page.locator("text=/join/").first.inner_text().strip()
 

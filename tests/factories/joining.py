@@ -13,7 +13,8 @@ from portal.members.joining.models import Application, ApplicationStatus, Invita
 from portal.members.joining.rules import Written
 from portal.members.memberships import queries as memberships
 from portal.members.memberships.models import Membership
-from portal.members.workers.models import Worker
+from portal.members.workers import commands as workers
+from portal.members.workers.models import Purpose, Worker
 from portal.types import new_id
 from portal.vocabulary import IdType, Industry, Occupation
 from tests.factories.staff import make_account
@@ -35,6 +36,12 @@ def written(**changes) -> Written:
     return Written(**(values | changes))
 
 
+def agree_to_contact(worker: Worker) -> None:
+    """The worker says that the union may contact them."""
+    workers.give_consent(worker=worker, purpose=Purpose.CONTACT, notice_version="2026-11", channel="test", by=SYSTEM)
+    db.session.commit()
+
+
 def make_invitation(
     worker: Worker,
     *,
@@ -43,7 +50,8 @@ def make_invitation(
     visit: tuple[UUID, datetime] | None = None,
     by: By = SYSTEM,
 ) -> tuple[Invitation, str]:
-    """An invitation and its token."""
+    """An invitation and its token; the worker agreed to be contacted."""
+    agree_to_contact(worker)
     visit_id, visit_at = visit or (new_id(), clock.now())
     token = commands.invite(
         worker=worker, visit_id=visit_id, visit_at=visit_at, station_id=station_id, county_code=county_code, by=by

@@ -15,6 +15,7 @@ from portal.stations.register.models import (
     Station,
     StationFacility,
     StationKind,
+    StationPhone,
     StationStatus,
 )
 from portal.unions.tree.models import Division, Union
@@ -75,7 +76,9 @@ def make_station(
         values |= {"lat": point[0], "lng": point[1], "crs": CoordinateSystem.WGS84}
     if changes.get("status") is StationStatus.WITHDRAWN:
         values["closed_at"] = clock.now()
+    phone = changes.pop("phone", None)
     station = Station(**(values | changes))
+    station.phones = [StationPhone(phone=phone)] if phone else []
     station.hours = [OpeningHours(weekday=day, opens=opens, closes=closes) for day, opens, closes in hours]
     station.facilities = [StationFacility(facility=item, position=n) for n, item in enumerate(facilities)]
     db.session.add(station)

@@ -9,9 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from portal import clock
+from portal.access import SYSTEM
 from portal.members.joining.models import ApplicationStatus
+from portal.members.merging import commands as merging
+from portal.members.workers import commands as worker_commands
 from portal.members.workers import queries as workers
 from portal.members.workers.models import Purpose, WorkerCard
+from portal.members.workers.rules import in_groups
 from portal.stations.visits.models import Visit, VisitLine, VisitSource
 from portal.types import new_id
 from portal.vocabulary import BasicService
@@ -60,7 +64,9 @@ def test_me_shows_card_mask_and_the_way_to_join(db, client, worker):
     page = client.get("/me").text
     assert "李*强" in page and "李志强" not in page and PHONE not in page and "138****5678" in page
     assert "<svg" in page and "qrline" in page
-    assert workers.find_card(worker.id).code not in page  # only as a picture
+    code = workers.find_card(worker.id).code
+    assert code not in page and in_groups(code) in page  # to be read aloud
+    assert '<noscript><meta http-equiv="refresh"' in page  # without JavaScript it renews itself, too
     assert 'class="card invite"' in page and 'href="/join/form"' in page
 
 
@@ -80,6 +86,47 @@ def test_a_new_code_replaces_the_old(db, client, worker):
     assert client.send("/me/card", {"again": "1"}).location == "/me"
     assert workers.find_by_card(old) is None
     assert workers.find_by_card(workers.find_card(worker.id).code).id == worker.id
+
+
+def test_the_code_renews_itself_as_a_fragment_and_showing_it_writes_nothing(db, client, worker):
+    before = db.session.execute(sa.select(WorkerCard)).scalars().all()[0].__dict__.copy()
+    codes, start = set(), clock.now()
+    for minutes in (0, 40, 80):
+        with clock.stopped_at(start + timedelta(minutes=minutes)):
+            fragment = client.get("/me", headers={"HX-Request": "true", "HX-Target": "code"}).text
+            code = workers.find_card(worker.id).code
+            assert fragment.startswith("\n") or fragment.startswith("<div") or 'id="code"' in fragment[:400]
+            assert "<html" not in fragment and in_groups(code) in fragment
+            assert workers.find_by_key(in_groups(code)).workers == (worker,)
+            codes.add(code)
+    assert len(codes) == 3
+    db.session.expire_all()
+    row = db.session.scalars(sa.select(WorkerCard)).one()
+    assert (row.handle, row.issued_at) == (before["handle"], before["issued_at"])
+
+
+def test_a_lost_card_is_revoked_by_its_owner_and_by_nobody_else(db, app, client, worker):
+    card = worker_commands.issue_printed_card(worker=worker, by=SYSTEM)
+    db.session.commit()
+    ident, code = card.id, card.code
+    stranger = app.test_client()
+    sign_in_worker(stranger, make_worker())
+    assert stranger.send(f"/me/cards/{ident}/revoke").status_code == 404
+    assert workers.find_by_card(code).id == worker.id
+    assert f"/me/cards/{ident}/revoke" in client.get("/me").text
+    assert client.send(f"/me/cards/{ident}/revoke").location == "/me"
+    assert workers.find_by_card(code) is None
+    assert f"/me/cards/{ident}/revoke" not in client.get("/me").text
+    assert client.send(f"/me/cards/{ident}/revoke").status_code == 404
+
+
+def test_what_i_received_across_merged_records(db, client, worker, tree):
+    station, other = make_station(union=tree.county, name="花园路驿站"), make_worker()
+    served(db, worker, station, clock.now() - timedelta(hours=2), BasicService.REST)
+    served(db, other, station, clock.now() - timedelta(hours=1), BasicService.HOT_MEAL)
+    merging.merge(survivor=worker, merged=other, keep={}, reason="x", by=SYSTEM)
+    db.session.commit()
+    assert client.get("/me/received").text.count("花园路驿站") == 2
 
 
 def test_what_i_received_newest_first_and_by_pages(db, client, worker, tree):

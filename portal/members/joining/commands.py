@@ -90,7 +90,7 @@ def decline_invitation(
     """Write down at the desk that a worker does not want to be invited now, or never; they are served all the same."""
     worker = queries.lock_worker(worker.id)
     outcome = InvitationOutcome.NEVER if never else InvitationOutcome.NOT_NOW
-    if not queries.problems_with_inviting(worker.id):
+    if all(problem.code == "no_consent" for problem in queries.problems_with_inviting(worker.id)):
         _new_invitation(worker, outcome, (visit_id, visit_at), station_id, county_code, by)
     if never:
         workers.never_invite(worker=worker, by=by)

@@ -23,7 +23,7 @@ from portal.members.joining.models import (
     JoinChannel,
 )
 from portal.members.memberships.models import MEMBER_STATUSES
-from portal.members.workers.models import Worker
+from portal.members.workers.models import Purpose, Worker
 from portal.members.workers.rules import is_phone, mask_name, normal_id_number
 from portal.paging import Slice, keyset
 from portal.types import Problem
@@ -39,15 +39,19 @@ LIMIT = 50
 _standing = sa.text(
     """
     SELECT w.never_invite_at,
-           (SELECT greatest(i.created_at, i.answered_at) FROM invitations i WHERE i.worker_id = w.id
-            ORDER BY i.created_at DESC LIMIT 1) AS asked_at,
+           (SELECT max(greatest(i.created_at, i.answered_at)) FROM invitations i WHERE i.worker_id IN (
+                SELECT p.id FROM workers p WHERE p.id = w.id OR p.merged_into_id = w.id)) AS asked_at,
+           EXISTS (SELECT FROM consents c WHERE c.worker_id = w.id AND c.purpose = :contact
+                   AND c.withdrawn_at IS NULL) AS may_be_contacted,
            (SELECT a.status FROM applications a WHERE a.worker_id = w.id
             AND a.status IN ('unconfirmed', 'submitted', 'returned')) AS open_status,
-           CASE WHEN r.id IS NOT NULL THEN m.number END AS number, u.name AS home
+           m.number, m.home
     FROM workers w
-    LEFT JOIN memberships m ON m.worker_id = w.id
-    LEFT JOIN membership_records r ON r.membership_id = m.id AND r.ends_at IS NULL AND r.status IN :member
-    LEFT JOIN unions u ON u.id = r.union_id
+    LEFT JOIN LATERAL (
+        SELECT k.number, u.name AS home FROM memberships k
+        JOIN membership_records r ON r.membership_id = k.id AND r.ends_at IS NULL AND r.status IN :member
+        JOIN unions u ON u.id = r.union_id
+        WHERE k.worker_id IN (SELECT p.id FROM workers p WHERE p.id = w.id OR p.merged_into_id = w.id) LIMIT 1) m ON true
     WHERE w.id = :worker
     """
 ).bindparams(sa.bindparam("member", [status.value for status in MEMBER_STATUSES], expanding=True))
@@ -55,10 +59,11 @@ _standing = sa.text(
 
 def standing(worker_id: UUID) -> rules.Standing:
     """What is known about a worker when an invitation is thought of; one read."""
-    row = db.session.execute(_standing, {"worker": worker_id}).one()
+    row = db.session.execute(_standing, {"worker": worker_id, "contact": Purpose.CONTACT.value}).one()
     return rules.Standing(
         never_invite_at=row.never_invite_at,
         last_asked_on=clock.business_day(row.asked_at) if row.asked_at else None,
+        may_be_contacted=row.may_be_contacted,
         membership_number=row.number,
         home_union=row.home,
         open_status=ApplicationStatus(row.open_status) if row.open_status else None,
@@ -121,7 +126,8 @@ def find_live_invitation(worker_id: UUID) -> Invitation | None:
 # Stations and visits stand above this noun; only the county of a station is read here, to fill in a field.
 _county_of_station = sa.text("SELECT county_code FROM stations WHERE id = :station")
 _county_of_last_visit = sa.text(
-    "SELECT s.county_code FROM visits v JOIN stations s ON s.id = v.station_id WHERE v.worker_id = :worker "
+    "SELECT s.county_code FROM visits v JOIN stations s ON s.id = v.station_id "
+    "WHERE v.worker_id IN (SELECT p.id FROM workers p WHERE p.id = :worker OR p.merged_into_id = :worker) "
     "ORDER BY v.at DESC, v.id DESC LIMIT 1"
 )
 
@@ -276,5 +282,6 @@ def list_workers_locked(ids: set[UUID]) -> dict[UUID, Worker]:
 
 
 def lock_worker(worker_id: UUID) -> Worker:
-    """One worker, the row locked until the end."""
-    return list_workers_locked({worker_id})[worker_id]
+    """One worker, of a merged record its survivor, the row locked until the end."""
+    worker = list_workers_locked({worker_id})[worker_id]
+    return lock_worker(worker.merged_into_id) if worker.merged_into_id else worker

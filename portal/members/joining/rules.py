@@ -20,7 +20,8 @@ class Standing:
     """What is known about a worker when an invitation is thought of."""
 
     never_invite_at: datetime | None = None
-    last_asked_on: date | None = None  # the day of the last invitation, or of the answer to it, whichever is later
+    last_asked_on: date | None = None  # the day of the last invitation, or of the last answer to one, whichever is later
+    may_be_contacted: bool = False  # the consent to be contacted holds
     membership_number: str | None = None
     home_union: str | None = None
     open_status: ApplicationStatus | None = None
@@ -43,6 +44,8 @@ def problems_with_inviting(standing: Standing, *, today: date) -> list[Problem]:
                 Level.AMBER,
             )
         ]  # fmt: skip
+    if not standing.may_be_contacted:
+        return [Problem("no_consent", text(N_("Has not agreed to be contacted by the union.")), Level.AMBER)]
     return []
 
 

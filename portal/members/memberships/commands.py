@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from portal import audit, clock
 from portal.access import By
 from portal.db import db
-from portal.members.memberships import rules
+from portal.members.memberships import queries, rules
 from portal.members.memberships.models import (
     MEMBER_STATUSES,
     MEMBERSHIP_NUMBERS,
@@ -18,6 +18,7 @@ from portal.members.memberships.models import (
     MembershipRecord,
     MembershipStatus,
 )
+from portal.members.workers import queries as workers
 from portal.types import new_id
 from portal.unions.tree.models import Union
 
@@ -41,10 +42,13 @@ def admit(
 ) -> Membership:
     """Make a worker a member of their home union from now on; the caller holds the lock on the worker's row.
 
-    Somebody who was a member before gets their number back: it is for life. Raises AlreadyMember.
+    Somebody who was a member before gets their number back, the oldest if merged records had one each: it is for life.
+    Raises AlreadyMember.
     """
     moment = clock.now()
-    membership = db.session.scalars(sa.select(Membership).where(Membership.worker_id == worker_id)).one_or_none()
+    if held := queries.find_membership(worker_id):
+        raise AlreadyMember(held)
+    membership = next(iter(queries.list_memberships(workers.same_person(worker_id))), None)
     if membership is None:
         number = rules.membership_number(
             county_code, clock.business_day(moment), db.session.scalar(sa.select(MEMBERSHIP_NUMBERS.next_value()))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.access import Actor, Permission
 from portal.db import db
@@ -34,13 +36,27 @@ class Row:
     joined_at: datetime
 
 
+# A membership stays with the record it was made for, because its number never changes hands; a person whose records were
+# merged holds it all the same.
+_Record = aliased(Worker)
+_SURVIVOR = Worker.id == sa.func.coalesce(_Record.merged_into_id, _Record.id)
+
+
+def list_memberships(worker_ids: Iterable[UUID]) -> list[Membership]:
+    """The memberships of these records, ended ones too, oldest first."""
+    chosen = sa.select(Membership).where(Membership.worker_id.in_(list(worker_ids)))
+    return list(db.session.scalars(chosen.order_by(Membership.joined_at, Membership.id)))
+
+
 def find_membership(worker_id: UUID) -> Membership | None:
     """The membership somebody holds now, or None: one that ended is none."""
+    head = sa.func.coalesce(_Record.merged_into_id, _Record.id)
+    same = sa.select(Worker.id).where(sa.or_(Worker.id == head, Worker.merged_into_id == head), _Record.id == worker_id)
     return db.session.scalars(
         sa.select(Membership)
         .join(MembershipRecord, MembershipRecord.membership_id == Membership.id)
         .where(
-            Membership.worker_id == worker_id,
+            Membership.worker_id.in_(same),
             MembershipRecord.ends_at.is_(None),
             MembershipRecord.status.in_(MEMBER_STATUSES),
         )
@@ -92,7 +108,8 @@ def _members(actor: Actor, permission: Permission, q: str | None, status: str | 
             Union.name.label("union_name"), MembershipRecord.status, Membership.joined_at,
         )
         .join(MembershipRecord, MembershipRecord.membership_id == Membership.id)
-        .join(Worker, Worker.id == Membership.worker_id)
+        .join(_Record, _Record.id == Membership.worker_id)
+        .join(Worker, _SURVIVOR)
         .join(Union, Union.id == MembershipRecord.union_id)
         .where(MembershipRecord.ends_at.is_(None), within(MembershipRecord.union_id, actor, permission))
     )  # fmt: skip
@@ -165,7 +182,9 @@ _path = sa.text(
     LEFT JOIN invitations i ON i.id = a.invitation_id
     LEFT JOIN stations s ON s.id = a.station_id
     LEFT JOIN LATERAL (
-        SELECT at, station_id FROM visits WHERE worker_id = a.worker_id ORDER BY at, id LIMIT 1) first ON true
+        SELECT at, station_id FROM visits WHERE worker_id IN (
+            SELECT w.id FROM workers w WHERE w.id = a.worker_id OR w.merged_into_id = a.worker_id)
+        ORDER BY at, id LIMIT 1) first ON true
     LEFT JOIN stations first_station ON first_station.id = first.station_id
     WHERE a.id = :application
     """

@@ -13,10 +13,11 @@ from portal.members.memberships import commands, exports, queries
 from portal.members.memberships.forms import SearchForm
 from portal.members.memberships.models import MembershipStatus
 from portal.members.memberships.rules import looks_like_number, path, status
+from portal.members.workers import commands as worker_commands
 from portal.members.workers import queries as workers
 from portal.members.workers.rules import mask_id_number
-from portal.types import tidy
-from portal.web import changes_nothing, page, pager, send_workbook, unkeyed
+from portal.types import N_, text, tidy
+from portal.web import changes_nothing, done, page, pager, send_workbook, unkeyed, writes
 
 bp = Blueprint("members", __name__)
 
@@ -77,5 +78,18 @@ def show(number: str) -> Response:
         "members/memberships/show.html", membership=membership, worker=worker, person=workers.masked(worker),
         id_number=mask_id_number(worker.id_number), records=records,
         standing=status([record for record, _union in records], clock.now()),
-        steps=path(queries.milestones(membership.application_id)),
+        steps=path(queries.milestones(membership.application_id)), cards=workers.list_cards(worker.id),
     )  # fmt: skip
+
+
+@bp.post("/members/<string:number>/cards")
+@requires(Permission.DECIDE_APPLICATIONS)
+@writes
+def issue_card(number: str) -> Response:
+    """A card on paper for a member, or the end of all those before: an officer sees whoever has no signal, too."""
+    worker = workers.get_worker(queries.get_membership(number, actor=access.actor()).worker_id)
+    if request.form.get("do") == "revoke":
+        worker_commands.revoke_printed(worker=worker, by=access.by())
+        return done(url_for("members.show", number=number), text(N_("Every printed card of this person finds nobody any more.")))
+    worker_commands.issue_printed_card(worker=worker, replace=bool(request.form.get("replace")), by=access.by())
+    return done(url_for("workers.cards"), text(N_("The card is ready: print this sheet and hand it over.")))

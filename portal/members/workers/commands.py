@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from portal import audit, clock, crypto, outbox, throttle
 from portal.access import By
-from portal.db import db, one_statement
+from portal.db import db, note, one_statement
 from portal.i18n import in_language
 from portal.members.workers import queries
 from portal.members.workers.models import CardKind, Consent, OneTimeCode, Purpose, Worker, WorkerCard, WorkerPhone
@@ -20,12 +20,16 @@ from portal.members.workers.rules import (
     CODE_LIFE,
     CODE_PAUSE,
     CODE_TRIES,
+    HANDLE,
+    SILENT_AFTER,
+    is_surname_of,
+    is_tail_of,
     mask_name,
     mask_phone,
     normal_code,
     normal_phone,
 )
-from portal.types import N_, new_id, text
+from portal.types import N_, Problem, Refused, new_id, text
 from portal.vocabulary import NEW_FORM_OCCUPATIONS, Occupation
 
 
@@ -65,7 +69,9 @@ def register_worker(
 
 def _owner(phone: str, name: str | None) -> Worker | None:
     """The one person this phone (and name, if both are known) stands for."""
-    owners = queries.find_by_phone(phone)
+    found = queries.find_on_phone(phone)
+    # A number that was silent for long may be somebody else's by now: who comes with it is new until they confirm it.
+    owners = [owner for owner in found.workers if owner.id not in found.doubts]
     if name:
         named = [owner for owner in owners if owner.name == name]
         if len(named) == 1:
@@ -79,6 +85,7 @@ def add_phone(*, worker: Worker, phone: str, by: By, confirmed_at: datetime | No
     _lock_phone(WorkerPhone.phone.lookup(phone))
     contact = queries.find_phone(worker.id, phone)
     if contact:
+        contact.last_seen_at = clock.now()
         if confirmed_at:
             confirm_phone(contact=contact, by=by)
         return contact
@@ -88,6 +95,7 @@ def add_phone(*, worker: Worker, phone: str, by: By, confirmed_at: datetime | No
         tail_index=WorkerPhone.tail_lookup(phone),
         since=clock.now(),
         confirmed_at=confirmed_at,
+        last_seen_at=clock.now(),
     )
     contact.phone = normal_phone(phone)
     db.session.add(contact)
@@ -105,17 +113,109 @@ def confirm_phone(*, contact: WorkerPhone, by: By) -> WorkerPhone:
     return contact
 
 
+SEEN_EVERY = timedelta(days=1)
+
+
+def note_phone_seen(*, worker: Worker, phone: str, by: By) -> None:
+    """Write down that this phone led to its person at a desk, once a day at the most; a silent contact stays silent.
+
+    In its own short transaction (see `db.note`), because looking somebody up writes nothing else.
+    """
+    moment, held = clock.now(), sa.func.coalesce(WorkerPhone.last_seen_at, WorkerPhone.since)
+    note(
+        sa.update(WorkerPhone)
+        .where(
+            WorkerPhone.worker_id == worker.id,
+            WorkerPhone.phone_index == WorkerPhone.phone.lookup(phone),
+            WorkerPhone.until.is_(None),
+            held < moment - SEEN_EVERY,
+            held >= moment - SILENT_AFTER,
+        )
+        .values(last_seen_at=moment)
+    )
+
+
+_NEW_PERSON = text(N_("Treat them as somebody new: the phone gets a second person, and nothing of the first one shows."))
+
+
+def confirm_contact(
+    *,
+    worker: Worker,
+    phone: str,
+    surname: str | None,
+    id_tail: str | None = None,
+    occupation: Occupation | None = None,
+    by: By,
+) -> WorkerPhone:
+    """Somebody on a number that was silent for long is still the same person: surname and the last four of the document.
+
+    Where no document is on record, surname and occupation. Five tries for a contact in a quarter of an hour, whoever tries.
+    Raises Refused, in words; the caller rolls back, the try stays counted.
+    """
+    contact = queries.find_phone(worker.id, phone)
+    if contact is None:
+        raise Refused([Problem("no_contact", text(N_("This phone is not with this person any more.")))])
+    subject = str(contact.id)
+    if throttle.wait("contact", subject, subject):
+        raise Refused(
+            [Problem("too_often", text(N_("There were too many tries.")), field="surname"), Problem("new", _NEW_PERSON)]
+        )
+    asked = queries.asked_for(worker)
+    fits = is_surname_of(surname, worker.name)
+    if asked == "id_tail":
+        fits = is_tail_of(id_tail, worker.id_number) and fits
+    else:
+        fits = asked == "occupation" and occupation is worker.occupation and fits
+    throttle.write_down("contact", subject, subject, failed=not fits)
+    if not fits:
+        says = text(N_("This does not fit what is on record."))
+        raise Refused([Problem("no_match", says, field="surname"), Problem("new", _NEW_PERSON)])
+    contact.last_seen_at = clock.now()
+    db.session.flush()
+    audit.record("worker.contact_confirmed", by=by, subject=worker, phone=mask_phone(contact.phone), asked=asked)
+    return contact
+
+
+def detach_phone(*, worker: Worker, phone: str, reason: str = "not this person", by: By) -> bool:
+    """This phone is not this person's any more; their history stays with them. False if it was not theirs before."""
+    _lock_phone(WorkerPhone.phone.lookup(phone))
+    contact = queries.find_phone(worker.id, phone)
+    if contact is None:
+        return False
+    contact.until = max(clock.now(), contact.since)
+    db.session.flush()
+    audit.record("worker.phone_detached", by=by, subject=worker, phone=mask_phone(contact.phone), reason=reason)
+    return True
+
+
+# --- cards ---------------------------------------------------------------------------------------------------------
+
+
+def _signs(count: int) -> str:
+    return "".join(secrets.choice(CARD_ALPHABET) for _ in range(count))
+
+
+def _revoke(by: By, *which: sa.ColumnElement[bool]) -> int:
+    gone = db.session.scalars(
+        sa.update(WorkerCard)
+        .where(WorkerCard.revoked_at.is_(None), *which)
+        .values(revoked_at=sa.func.greatest(clock.now(), WorkerCard.issued_at))
+        .returning(WorkerCard)
+        .execution_options(populate_existing=True)
+    ).all()
+    for card in gone:
+        audit.record("worker.card_revoked", by=by, subject=card, kind=card.kind.value)
+    return len(gone)
+
+
 def issue_card(*, worker: Worker, by: By) -> WorkerCard:
     """A fresh card on the worker's phone; the one before is revoked and finds nobody any more."""
     db.session.execute(sa.select(Worker.id).where(Worker.id == worker.id).with_for_update())
-    moment = clock.now()
-    revoked = db.session.execute(
-        sa.update(WorkerCard)
-        .where(WorkerCard.worker_id == worker.id, WorkerCard.kind == CardKind.SCREEN, WorkerCard.revoked_at.is_(None))
-        .values(revoked_at=moment)
-    ).rowcount
-    card = WorkerCard(id=new_id(), worker_id=worker.id, kind=CardKind.SCREEN, issued_at=moment)
-    card.code = "W" + "".join(secrets.choice(CARD_ALPHABET) for _ in range(20))
+    revoked = _revoke(by, WorkerCard.worker_id == worker.id, WorkerCard.kind == CardKind.SCREEN)
+    handle = _signs(HANDLE)
+    while db.session.scalar(sa.select(sa.exists().where(WorkerCard.handle == handle))):
+        handle = _signs(HANDLE)
+    card = WorkerCard(id=new_id(), worker_id=worker.id, kind=CardKind.SCREEN, handle=handle, issued_at=clock.now())
     db.session.add(card)
     db.session.flush()
     audit.record("worker.card_issued", by=by, subject=card, replaced=bool(revoked))
@@ -126,6 +226,31 @@ def ensure_card(*, worker: Worker, by: By) -> WorkerCard:
     """The worker's card, issued if there is none; two at once get the same one."""
     db.session.execute(sa.select(Worker.id).where(Worker.id == worker.id).with_for_update())
     return queries.find_card(worker.id) or issue_card(worker=worker, by=by)
+
+
+def issue_printed_card(*, worker: Worker, replace: bool = False, by: By) -> WorkerCard:
+    """A card or sticker on paper, for who has no signal; good until it is revoked. ``replace`` revokes those before."""
+    db.session.execute(sa.select(Worker.id).where(Worker.id == worker.id).with_for_update())
+    revoked = revoke_printed(worker=worker, by=by) if replace else 0
+    card = WorkerCard(
+        id=new_id(), worker_id=worker.id, kind=CardKind.PRINTED, issued_at=clock.now(),
+        issued_by_account_id=by.id if by.kind == "staff" else None,
+    )  # fmt: skip
+    card.code = "W" + _signs(20)  # a hundred bits
+    db.session.add(card)
+    db.session.flush()
+    audit.record("worker.card_issued", by=by, subject=card, kind=card.kind.value, replaced=bool(revoked))
+    return card
+
+
+def revoke_printed(*, worker: Worker, by: By) -> int:
+    """All printed cards of a person find nobody from now on: one was lost. Answers how many."""
+    return _revoke(by, WorkerCard.worker_id == worker.id, WorkerCard.kind == CardKind.PRINTED)
+
+
+def revoke_card(*, worker: Worker, card_id: UUID, by: By) -> bool:
+    """One card of this person finds nobody from now on; False if it is not theirs or found nobody before."""
+    return bool(_revoke(by, WorkerCard.worker_id == worker.id, WorkerCard.id == card_id))
 
 
 def give_consent(*, worker: Worker, purpose: Purpose, notice_version: str, channel: str, by: By) -> None:
@@ -278,8 +403,11 @@ def enter(
     if not _finish_code(code_id=code.id):
         return None
     if worker is None:
-        shared = bool(queries.find_by_phone(phone))
-        worker = register_worker(occupation=occupation, phone=phone, another=shared, by=by)
+        found = queries.find_on_phone(phone)
+        worker = register_worker(occupation=occupation, phone=phone, another=bool(found.workers), by=by)
+        for silent in (one for one in found.workers if one.id in found.doubts):
+            # The number was given to somebody else: it leads to the one before no more.
+            detach_phone(worker=silent, phone=phone, reason="answered by somebody else", by=By("worker", worker.id))
         give_consent(worker=worker, purpose=Purpose.SERVICE_RECORD, notice_version=notice_version, channel="sign-in",
                      by=By("worker", worker.id))  # fmt: skip
     by = By("worker", worker.id)  # from here on the worker acts

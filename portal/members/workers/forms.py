@@ -40,12 +40,20 @@ class CodeForm(Form):
 
 
 class PersonForm(Form):
-    """Who of those who share a phone signs in."""
+    """Who of those who used a phone signs in. Whoever was silent on it for long says more than “that is me”."""
 
     person = RadioField(_l("Who are you?"), [Present(_l("Please choose who you are."))], validate_choice=True)
+    surname = TextField(_l("Family name"), max_length=20)
+    id_tail = TextField(
+        _l("Last four signs of your ID number"), max_length=10, render_kw={"autocapitalize": "characters", "autocomplete": "off"}
+    )
+    work = SelectField(_l("What you worked as when you came last"), choices=[("", "–"), *Occupation.choices()])
 
-    def offer(self, people: list[Masked]) -> PersonForm:
-        """Offer these people, and the way out for somebody who is none of them."""
+    def offer(self, people: list[Masked], silent: list[Masked], asked: set[str]) -> PersonForm:
+        """Offer these people, those who were silent for long without their name, and the way out for somebody else.
+
+        ``asked`` is what the silent ones have on record: id_tail, occupation.
+        """
         from flask_babel import gettext as _
 
         from portal.i18n import say
@@ -53,8 +61,24 @@ class PersonForm(Form):
         self.person.choices = [
             (str(one.id), "{} · {}".format(one.name or _("Name not known"), say(one.occupation))) for one in people
         ]
-        self.person.choices.append((NOBODY, _("None of these: I am somebody else")))
+        for number, one in enumerate(silent, 1):
+            said = _("I have used this number for long, but was not here for half a year")
+            self.person.choices.append((str(one.id), said if len(silent) == 1 else f"{said} ({number})"))
+        self.person.choices.append((NOBODY, _("None of these: I am somebody else") if people else _("I am new here")))
+        for name, needed in (("surname", silent), ("id_tail", "id_tail" in asked), ("work", "occupation" in asked)):
+            if not needed:
+                del self[name]
         return self
+
+    @property
+    def occupation(self) -> Occupation | None:
+        """What they say they worked as."""
+        work = self._fields.get("work")
+        return Occupation(work.data) if work is not None and work.data else None
+
+    def said(self, name: str) -> str | None:
+        """What was typed in a field, if it was asked for."""
+        return self[name].data if name in self else None
 
 
 class OccupationForm(Form):

@@ -8,9 +8,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal import crypto
+from portal import clock, crypto
 from portal.db import db
-from portal.members.workers.rules import normal_id_number, normal_phone, phone_tail
+from portal.members.workers.rules import normal_id_number, normal_phone, phone_tail, screen_code, screen_window
 from portal.types import N_, Encrypted, Word, new_id, text_enum
 from portal.vocabulary import IdType, Industry, Occupation
 
@@ -25,6 +25,8 @@ class Worker(db.Model):
         # One document, one person; a merged record gives its document up.
         sa.Index("uq_workers_id_number", "id_type", "id_number_index", unique=True),
         sa.Index("ix_workers_name", "name"),
+        sa.CheckConstraint("merged_into_id <> id", name="merged_into_another"),
+        sa.Index("ix_workers_merged_into_id", "merged_into_id", postgresql_where=sa.text("merged_into_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -40,6 +42,8 @@ class Worker(db.Model):
     # Set while the consent to keep a record of services is withdrawn: visits are then counted without the person.
     unrecorded_since: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    # The record that this one was merged into; a trigger keeps it one step away. Reads follow it, history stays here.
+    merged_into_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("workers.id"))
 
     id_number = Encrypted("id_number", index=normal_id_number)
 
@@ -63,6 +67,8 @@ class WorkerPhone(db.Model):
     since: Mapped[datetime]
     until: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None]
+    # When it last led to its person: found them at a desk, or answered a code. NULL reads as `since`.
+    last_seen_at: Mapped[datetime | None]
 
     phone = Encrypted("phone", index=normal_phone)
 
@@ -79,27 +85,49 @@ class CardKind(Word):
     PRINTED = "printed", N_("Printed card")
 
 
+class CardCode(Encrypted):
+    """What a scanner reads: a printed card's own code, or the code of this half hour where the card is on a screen."""
+
+    def __get__(self, row: WorkerCard | None, owner: type | None = None) -> str | None:
+        if row is not None and row.handle:
+            return screen_code(crypto.ring(), row.handle, screen_window(clock.now()))
+        return super().__get__(row, owner)
+
+
 class WorkerCard(db.Model):
-    """A code that finds its worker at any desk. Only its blind index is searched; it may be revoked."""
+    """A code that finds its worker at any desk, until it is revoked.
+
+    A printed card has a secret code of its own, of which only the blind index is searched. A card on the screen has a
+    handle, which is no secret: its code is the handle, signed for half an hour.
+    """
 
     __tablename__ = "worker_cards"
     __table_args__ = (
         sa.Index("ix_worker_cards_worker_id", "worker_id"),
         sa.Index(
+            "ix_worker_cards_issued_by_account_id", "issued_by_account_id", "issued_at",
+            postgresql_where=sa.text("issued_by_account_id IS NOT NULL"),
+        ),
+        sa.Index(
             "uq_worker_cards_screen", "worker_id", unique=True,
             postgresql_where=sa.text("kind = 'screen' AND revoked_at IS NULL"),
         ),
+        sa.CheckConstraint("(kind = 'screen') = (handle IS NOT NULL)", name="screen_has_handle"),
+        sa.CheckConstraint("(kind = 'printed') = (code_index IS NOT NULL)", name="printed_has_code"),
+        sa.CheckConstraint("(code_cipher IS NULL) = (code_index IS NULL)", name="code_indexed"),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     worker_id: Mapped[UUID] = mapped_column(sa.ForeignKey("workers.id"))
     kind: Mapped[CardKind] = mapped_column(text_enum(CardKind), default=CardKind.SCREEN)
-    code_cipher: Mapped[bytes]
-    code_index: Mapped[bytes] = mapped_column(unique=True)
+    handle: Mapped[str | None] = mapped_column(sa.String(9), unique=True)
+    code_cipher: Mapped[bytes | None]
+    code_index: Mapped[bytes | None] = mapped_column(unique=True)
     issued_at: Mapped[datetime]
+    issued_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     revoked_at: Mapped[datetime | None]
 
-    code = Encrypted("code", index=str.upper)
+    code = CardCode("code", index=str.upper)
 
 
 class Purpose(Word):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import phonenumbers
 
+from portal.crypto import Keyring
 from portal.types import N_, Level, Problem, Text, text, tidy
 from portal.vocabulary import IdType
 
@@ -28,6 +30,16 @@ CODE_TRIES = 5
 
 CARD_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 CARD_CODE = re.compile(rf"W[{CARD_ALPHABET}]{{20}}")
+# A screen's code: R, nine signs of handle, eight of signature. Eighteen signs, so that no document number looks alike.
+SCREEN_CODE = re.compile(rf"R[{CARD_ALPHABET}]{{17}}")
+HANDLE = 9
+WINDOW = timedelta(minutes=30)
+# How long after the scan a code read without network may still come in, by the device's clock.
+OFFLINE_FOR = timedelta(hours=48)
+
+# Operators give a number to somebody else some months after it fell silent; with half a year we are seldom wrong, and
+# whoever comes twice a year is asked for nothing.
+SILENT_AFTER = timedelta(days=180)
 
 
 def normal_phone(value: str) -> str:
@@ -115,8 +127,70 @@ def normal_code(value: str | None) -> str | None:
 
 
 def is_card_code(value: str) -> bool:
-    """Whether a scanned text is a worker's card code."""
-    return bool(CARD_CODE.fullmatch(value.strip().upper()))
+    """Whether a scanned text is a worker's card code, of a printed card or of a screen."""
+    plain = value.strip().upper()
+    return bool(CARD_CODE.fullmatch(plain) or SCREEN_CODE.fullmatch(plain))
+
+
+def screen_window(at: datetime) -> int:
+    """The number of the half hour a moment lies in."""
+    return int(at.timestamp() // WINDOW.total_seconds())
+
+
+def window_ends(at: datetime) -> datetime:
+    """Until when the screen's code of a moment is surely good: the end of the half hour after it."""
+    return datetime.fromtimestamp((screen_window(at) + 2) * WINDOW.total_seconds(), at.tzinfo)
+
+
+def screen_code(ring: Keyring, handle: str, window: int) -> str:
+    """The code on a screen in one half hour: nothing is stored for it, so that showing it writes nothing."""
+    number = int.from_bytes(ring.digest("screen-code", f"{handle}|{window}")[:5], "big")
+    signature = "".join(CARD_ALPHABET[number >> shift & 31] for shift in range(35, -5, -5))
+    return f"R{handle}{signature}"
+
+
+def is_screen_code_of(ring: Keyring, code: str, windows: list[int]) -> bool:
+    """Whether a code was on a screen in one of these half hours; takes equally long whichever sign is wrong."""
+    handle = code[1 : 1 + HANDLE]
+    fits = [hmac.compare_digest(screen_code(ring, handle, window), code) for window in windows]
+    return any(fits)
+
+
+def good_windows(at: datetime | None, now: datetime) -> list[int]:
+    """The half hours whose code counts: this and the last one; for a scan without network those around the device's time.
+
+    A device's clock may be half an hour wrong either way. Older than 48 hours, or from the future, nothing counts.
+    """
+    if at is None:
+        return [screen_window(now), screen_window(now) - 1]
+    if not now - OFFLINE_FOR <= at <= now + WINDOW:
+        return []
+    return [screen_window(at) + step for step in (0, -1, 1)]
+
+
+def in_groups(code: str, size: int = 3) -> str:
+    """A code as one reads it aloud: RK7 QM2 …"""
+    return " ".join(code[start : start + size] for start in range(0, len(code), size))
+
+
+def is_silent(last_seen_at: datetime, now: datetime) -> bool:
+    """Whether a number led to its person so long ago that it may be somebody else's by now."""
+    return now - last_seen_at > SILENT_AFTER
+
+
+def is_surname_of(typed: str | None, name: str | None) -> bool:
+    """Whether what was typed is how a name begins (one or two signs), the name's first word, or the whole name."""
+    said, known = (tidy(typed) or "").casefold(), (tidy(name) or "").casefold()
+    if not said or not known:
+        return False
+    begins = len(said) <= 2 and len(known) > len(said) and known.startswith(said)
+    return said == known or said == known.split()[0] or begins
+
+
+def is_tail_of(typed: str | None, id_number: str | None) -> bool:
+    """Whether these are the last four signs of a document number; x and Ｘ are X."""
+    said, known = normal_id_number(typed or ""), normal_id_number(id_number or "")
+    return len(said) == 4 and len(known) >= 4 and hmac.compare_digest(said.encode(), known[-4:].encode())
 
 
 def is_id_number(value: str) -> bool:

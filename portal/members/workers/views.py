@@ -1,4 +1,4 @@
-"""HTTP of workers: signing in by one-time code, signing out.
+"""HTTP of workers: signing in by one-time code, signing out, and printed cards for staff.
 
 Between the steps the browser holds only a reference to the code's row, signed; never the phone. Every answer up to the
 right code is the same for a phone that is known and one that is not.
@@ -9,25 +9,32 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, request, session, url_for
+import segno
+from flask import Blueprint, Response, abort, redirect, request, session, url_for
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from portal import access, clock, i18n, sessions
-from portal.access import public, workers_only
+from portal.access import Permission, public, requires, workers_only
 from portal.members.workers import commands, queries
 from portal.members.workers.forms import NOBODY, CodeForm, OccupationForm, PersonForm, SignInForm
 from portal.members.workers.models import OneTimeCode, Worker
-from portal.members.workers.rules import mask_phone
+from portal.members.workers.rules import in_groups, mask_phone
 from portal.retention import NOTICE_VERSION
-from portal.types import N_, text
+from portal.types import N_, Refused, text
 from portal.vocabulary import COUNTER_OCCUPATIONS, Occupation
-from portal.web import client_address, done, invalid, page, safe_next, unkeyed
+from portal.web import client_address, done, invalid, page, safe_next, unkeyed, writes
 
 PURPOSE = "sign-in"
 FLOW = "sign_in"  # in the signed cookie: {"code": reference, "next": address, "confirmed": bool}
 CHOOSING = timedelta(minutes=10)
 
 bp = Blueprint("workers", __name__)
+
+
+def picture(code: str) -> Markup:
+    """A code as a QR picture, drawn as SVG."""
+    return Markup(segno.make(code, error="m", micro=False).svg_inline(omitsize=True, border=2))  # noqa: S704 - drawn by segno
 
 
 def words_for(wait: timedelta) -> str:
@@ -109,9 +116,9 @@ def use_code() -> Response:
     used = try_code(form, sent.id, PURPOSE)
     if not used:
         return invalid("members/workers/code.html", form=form, phone=mask_phone(sent.phone))
-    people = queries.find_by_phone(used.phone)
-    if len(people) == 1:
-        return _enter(people[0], used)
+    found = queries.find_on_phone(used.phone)
+    if len(found.workers) == 1 and not found.doubts:
+        return _enter(found.workers[0], used)
     session[FLOW] = session[FLOW] | {"confirmed": True}
     return done(url_for("workers.person"))
 
@@ -133,6 +140,16 @@ def _ask_who(phone: str, form: PersonForm | None, status: int = 200) -> Response
     )
 
 
+def _person_form(found: queries.Found) -> PersonForm:
+    """Whom to choose from; those whose number was silent for long show nothing."""
+    shown = {one.id: one for one in queries.list_masked(found.workers)}
+    asked = {one.id: queries.asked_for(one) for one in found.workers if one.id in found.doubts}
+    # Without a name on record nothing can be asked, so nobody can say it is them.
+    silent = [shown[ident] for ident, what in asked.items() if what != "nothing"]
+    known = [shown[one.id] for one in found.workers if one.id not in found.doubts]
+    return PersonForm().offer(known, silent, set(asked.values()))
+
+
 @bp.get("/sign-in/person")
 @public
 def person() -> Response:
@@ -140,9 +157,9 @@ def person() -> Response:
     used = _confirmed()
     if not used:
         return redirect(url_for("workers.sign_in"))
-    people = queries.list_masked(queries.find_by_phone(used.phone))
-    asked = people and request.args.get("who") != NOBODY
-    return _ask_who(used.phone, PersonForm().offer(people) if asked else None)
+    form = _person_form(queries.find_on_phone(used.phone))
+    asked = len(form.person.choices) > 1 and request.args.get("who") != NOBODY
+    return _ask_who(used.phone, form if asked else None)
 
 
 @bp.post("/sign-in/person")
@@ -153,18 +170,36 @@ def choose_person() -> Response:
     used = _confirmed()
     if not used:
         return done(url_for("workers.sign_in"), text(N_("That took too long. Please ask for a new code.")), "warning")
-    people = queries.find_by_phone(used.phone)
-    if "person" in request.form or (people and "occupation" not in request.form):
-        form = PersonForm().offer(queries.list_masked(people))
+    found = queries.find_on_phone(used.phone)
+    form = _person_form(found)
+    if "person" in request.form or (len(form.person.choices) > 1 and "occupation" not in request.form):
         if not form.validate():
             return _ask_who(used.phone, form, 422)
         if form.person.data == NOBODY:
             return done(url_for("workers.person", who=NOBODY))
-        return _enter(next(one for one in people if str(one.id) == form.person.data), used)
+        worker = next(one for one in found.workers if str(one.id) == form.person.data)
+        if worker.id in found.doubts and not _is_still(worker, used.phone, form):
+            return _ask_who(used.phone, form, 422)
+        return _enter(worker, used)
     form = OccupationForm()
     if not form.validate():
         return _ask_who(used.phone, None, 422)
     return _enter(None, used, Occupation(form.occupation.data))
+
+
+def _is_still(worker: Worker, phone: str, form: PersonForm) -> bool:
+    """Whether somebody on a number that was silent for long said what is on record; if not, the form says why."""
+    try:
+        commands.confirm_contact(
+            worker=worker, phone=phone, surname=form.said("surname"), id_tail=form.said("id_tail"),
+            occupation=form.occupation, by=access.by(),
+        )  # fmt: skip
+    except Refused as refused:
+        # What to do stands in other words here than at the desk: there is nobody who could treat them as new.
+        form.take(refused.problems[:1])
+        form.person.errors = [*form.person.errors, _("If it does not fit, choose the last one: you start afresh at once.")]
+        return False
+    return True
 
 
 def _enter(worker: Worker | None, used: OneTimeCode, occupation: Occupation | None = None) -> Response:
@@ -182,6 +217,45 @@ def _enter(worker: Worker | None, used: OneTimeCode, occupation: Occupation | No
         return done(url_for("workers.sign_in"))
     sessions.open_session("worker", worker.id)
     return done(safe_next(target, url_for("me.index")))
+
+
+# --- printed cards, for staff --------------------------------------------------------------------------------------
+
+
+@bp.get("/workers/cards")
+@requires(Permission.STAFF_HOME)
+def cards() -> Response:
+    """The printed cards that one issued oneself today, several to a sheet, as cards or as stickers for a helmet."""
+    size = "sticker" if request.args.get("size") == "sticker" else "card"
+    issued = queries.list_issued(access.actor().id, clock.start_of(clock.today()))
+    drawn = [(card, person, picture(card.code), in_groups(card.code)) for card, person in issued]
+    return page("members/workers/cards.html", cards=drawn, size=size)
+
+
+def _found() -> Worker:
+    """Who stands at the desk: the id was handed out there, after an exact key found them."""
+    return queries.get_worker(request.form.get("worker", type=UUID) or abort(400))
+
+
+@bp.post("/workers/cards")
+@requires(Permission.SERVE)
+@writes
+def issue_printed() -> Response:
+    """Issue a card on paper; with `replace` those before find nobody any more."""
+    commands.issue_printed_card(worker=_found(), replace=bool(request.form.get("replace")), by=access.by())
+    return done(url_for("workers.cards"), text(N_("The card is ready: print this sheet and hand it over.")))
+
+
+@bp.post("/workers/cards/lost")
+@requires(Permission.SERVE)
+@writes
+def lost_card() -> Response:
+    """All printed cards of a person find nobody from now on."""
+    gone = commands.revoke_printed(worker=_found(), by=access.by())
+    back = safe_next(request.form.get("next"), url_for("workers.cards"))
+    if not gone:
+        return done(back, text(N_("There was no printed card.")), "warning")
+    return done(back, text(N_("Every printed card of this person finds nobody any more.")))
 
 
 @bp.post("/sign-out")

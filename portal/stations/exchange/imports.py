@@ -1,16 +1,15 @@
-"""Loading a union's stations from a workbook: every row is loaded, found unchanged, or refused with the reason.
+"""Reading a union's workbook: every row is loaded, found unchanged, or refused with the reason.
 
-The command line and the web use the same core. Columns stand in any order; a column that is missing leaves what is on
-record as it is, an empty cell of a column that is there empties it. Nothing is guessed: what is not understood is
-refused, and the refused rows can be put right and sent again.
+The command line and the web use the same core, and so do the preview and the loading. Columns stand in any order; a column
+that is missing leaves what is on record as it is, an empty cell of a column that is there empties it. Nothing is guessed:
+what is not understood is refused, and the refused rows can be put right and sent again.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,85 +19,43 @@ from uuid import UUID
 from portal.access import SYSTEM, By
 from portal.db import transactional
 from portal.i18n import say
-from portal.stations.exchange import queries
-from portal.stations.exchange.commands import note_import
-from portal.stations.exchange.exports import HEADERS, REASON, WORDS
+from portal.stations.exchange import commands
+from portal.stations.exchange.commands import Outcome, Parsed, RowOutcome
 from portal.stations.exchange.models import StationImport
-from portal.stations.hours.rules import Stretch
-from portal.stations.register import commands, rules
-from portal.stations.register import queries as register
+from portal.stations.exchange.rules import (
+    ANOTHER,
+    HEADERS,
+    POINT,
+    READ,
+    REASON,
+    SPELLINGS,
+    key,
+    nearest_column,
+    nearest_word,
+)
+from portal.stations.hours.rules import HolidayRule
+from portal.stations.register import rules
 from portal.stations.register.models import (
     BuildMode,
+    Carriageway,
     CoordinateSystem,
     Facility,
-    Station,
     StationGrade,
     StationKind,
     StationStatus,
     StationTier,
 )
-from portal.stations.register.rules import StationValues
+from portal.stations.register.rules import FacilityDetail
 from portal.stations.wording.rules import parse_hours
 from portal.tables import Sheet, SheetRow, Unreadable, read_sheet
 from portal.types import N_, Level, Problem, Text, Word, text, tidy
 from portal.unions.tree.models import Union
-from portal.unions.tree.queries import get_union_by_code, list_counties
+from portal.unions.tree.queries import get_union_by_code
 from portal.vocabulary import BasicService
 
 MAX_STATIONS = 20_000
 NEEDED = ("name", "county_code", "address")
-RESULTS = ("loaded", "updated", "unchanged", "refused")
-
-
-@dataclass(frozen=True)
-class RowOutcome:
-    """What became of one row. ``code`` is the station's; problems say why it was refused, or what was left out."""
-
-    number: int
-    result: str  # one of RESULTS
-    name: str | None
-    code: str | None = None
-    problems: tuple[Problem, ...] = ()
-    cells: tuple[str, ...] = ()
-
-
-@dataclass
-class Outcome:
-    """What became of a workbook; as text for the command line."""
-
-    rows: list[RowOutcome] = field(default_factory=list)
-    head: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-
-    def count(self, result: str) -> int:
-        """How many rows ended so."""
-        return sum(row.result == result for row in self.rows)
-
-    loaded = property(lambda self: self.count("loaded"))
-    updated = property(lambda self: self.count("updated"))
-    unchanged = property(lambda self: self.count("unchanged"))
-    refused = property(lambda self: self.count("refused"))
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """All four counts by name."""
-        return {name: self.count(name) for name in RESULTS}
-
-    def __str__(self) -> str:
-        lines = [str(summary(**self.counts))]
-        if self.unknown:
-            lines.append(f"Columns not read: {', '.join(self.unknown)}")
-        for row in self.rows:
-            lines += [f"Row {row.number} ({row.name or '-'}): {problem.says}" for problem in row.problems]
-        return "\n".join(lines)
-
-
-def summary(*, loaded: int, updated: int, unchanged: int, refused: int) -> Text:
-    """What became of a workbook in one sentence."""
-    if unchanged and not (loaded or updated or refused):
-        return text(N_("All %(count)s rows are in the register already; nothing changed."), count=unchanged)
-    says = N_("%(loaded)s added, %(updated)s changed, %(unchanged)s unchanged, %(refused)s refused.")
-    return text(says, loaded=loaded, updated=updated, unchanged=unchanged, refused=refused)
+FIRST_ROWS = 8  # shown in the preview as they were understood
 
 
 @transactional
@@ -112,47 +69,120 @@ def load_workbook(path: Path, union_code: str) -> Outcome:
     return outcome
 
 
-def load(content: bytes, *, union: Union, roots: Sequence[UUID], by: By, file_name: str) -> tuple[Outcome, StationImport]:
+def load(
+    content: bytes,
+    *,
+    union: Union,
+    roots: Sequence[UUID],
+    by: By,
+    file_name: str,
+    sheet: str | None = None,
+    crs: CoordinateSystem | None = None,
+) -> tuple[Outcome, StationImport]:
     """Load a workbook: stations belong to ``union`` unless a row names another at or beneath ``roots``.
 
-    Answers what became of each row, and the record of it. Flushes; the caller commits. Raises Unreadable.
+    ``crs`` is the system of points that name none. Answers what became of each row, and its record. Flushes. Raises Unreadable.
     """
-    sheet = read_sheet(content, HEADERS)
+    outcome = _read(content, sheet, crs)
+    outcome.rows = commands.Loading(outcome.parsed, union=union, roots=roots, by=by).rows()
+    kept = commands.note_import(
+        by=by, union_id=union.id, file_name=short_name(file_name), counts=outcome.counts, report=report(outcome)
+    )
+    return outcome, kept
+
+
+def preview(
+    content: bytes,
+    *,
+    union: Union,
+    roots: Sequence[UUID],
+    by: By,
+    sheet: str | None = None,
+    crs: CoordinateSystem | None = None,
+) -> Outcome:
+    """What `load` would do, with nothing written and nothing locked. Raises Unreadable."""
+    outcome = _read(content, sheet, crs)
+    outcome.rows = commands.Loading(outcome.parsed, union=union, roots=roots, by=by, dry=True).rows()
+    return outcome
+
+
+def short_name(file_name: str) -> str:
+    """A file's name as it is kept."""
+    return (tidy(file_name) or "")[-120:]
+
+
+def _read(content: bytes, wanted: str | None, crs: CoordinateSystem | None) -> Outcome:
+    sheet = read_sheet(content, READ, wanted)
     if len(sheet.rows) > MAX_STATIONS:
         says = N_("A workbook may hold %(most)s stations at the most. Split it into several files.")
         raise Unreadable(text(says, most=MAX_STATIONS))
     if "code" not in sheet.names and (missing := [name for name in NEEDED if name not in sheet.names]):
         raise Unreadable(text(N_("The column “%(column)s” is missing."), column=HEADERS[missing[0]][0]))
-    outcome = Outcome(head=sheet.head, unknown=[name for name in sheet.unknown if name != REASON])
-    outcome.rows = _Loading(sheet, union=union, roots=roots, by=by).rows()
-    kept = note_import(
-        by=by,
-        union_id=union.id,
-        file_name=(tidy(file_name) or "")[-120:],
-        counts=outcome.counts,
-        report=_report(outcome),
+    parsed = [_parse(row, crs) for row in sheet.rows]
+    return Outcome(
+        parsed=parsed,
+        head=sheet.head,
+        unknown=[name for name in sheet.unknown if name != REASON],
+        columns=_columns(sheet),
+        sheet=sheet.sheet,
+        sheets=sheet.sheets,
+        without_system=sum(any(problem.code == "crs_missing" for problem in one.problems) for one in parsed),
     )
-    return outcome, kept
 
 
-def _report(outcome: Outcome) -> str:
-    """What the result page and the file of refused rows need, as JSON; said in the language of who loads."""
-    rows = [
-        {
-            "number": row.number,
-            "name": row.name,
-            "code": row.code,
-            "refused": row.result == "refused",
-            "says": [say(problem) for problem in row.problems],
-            "cells": list(row.cells),
-        }
-        for row in outcome.rows
-        if row.problems
+def _columns(sheet: Sheet) -> list[tuple[str, str | None, str | None]]:
+    """(header, what it was read as, what it might be) of every column."""
+    told = zip(sheet.head, sheet.columns, strict=True)
+    return [
+        (head, READ[name][0] if name else None, None if name else nearest_column(head))
+        for head, name in told
+        if head and head != REASON
     ]
+
+
+def report(outcome: Outcome) -> str:
+    """What the result page and the file of refused rows need, as JSON; said in the language of who loads."""
+    rows = [_said(row) for row in outcome.rows if row.problems]
     return json.dumps({"head": outcome.head, "unknown": outcome.unknown, "rows": rows}, ensure_ascii=False)
 
 
-# --- one row -------------------------------------------------------------------------------------------
+def report_ahead(outcome: Outcome) -> str:
+    """What the preview shows, as JSON: counts, columns, sheets, the first rows and every row with a problem."""
+    first = [
+        {"number": one.number, "result": one.result, "values": [one.name or "", *_first_cells(parsed)]}
+        for one, parsed in zip(outcome.rows[:FIRST_ROWS], outcome.parsed, strict=False)
+    ]
+    return json.dumps(
+        {
+            "counts": outcome.counts,
+            "columns": outcome.columns,
+            "sheet": outcome.sheet,
+            "sheets": outcome.sheets,
+            "without_system": outcome.without_system,
+            "first": first,
+            "rows": [_said(row) | {"cells": []} for row in outcome.rows if row.problems],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _first_cells(parsed: Parsed) -> list[str]:
+    return [parsed.row.values.get(name) or "" for name in ("county_code", "address", "hours")]
+
+
+def _said(row: RowOutcome) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "name": row.name,
+        "code": row.code,
+        "refused": row.result == "refused",
+        "twin": any(problem.code == "looks_the_same" for problem in row.problems),
+        "says": [say(problem) for problem in row.problems],
+        "cells": list(row.cells),
+    }
+
+
+# --- one cell ------------------------------------------------------------------------------------------
 
 
 class _Wrong(Exception):
@@ -160,47 +190,89 @@ class _Wrong(Exception):
         self.says = says
 
 
-@dataclass
-class _Parsed:
-    """A row as far as it was understood alone: values by field, and the problems found."""
-
-    row: SheetRow
-    given: dict[str, Any] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def red(self) -> bool:
-        return any(problem.level is Level.RED for problem in self.problems)
-
-
 def _word_reader(words: type[Word]) -> Callable[[str], Word]:
-    known = {_key(spelling): word for word, spellings in WORDS[words].items() for spelling in spellings}
-    known |= {word.value: word for word in words}
+    known = SPELLINGS[words]
 
     def read(value: str) -> Word:
-        if word := known.get(_key(value)):
+        if word := known.get(key(value)):
             return word
+        if near := nearest_word(words, value):
+            raise _Wrong(text(N_("“%(value)s” is not a word we know here. Perhaps “%(near)s”?"), value=value, near=near))
         raise _Wrong(text(N_("“%(value)s” is not a word we know here."), value=value))
 
     return read
 
 
+def _parts(value: str, known: dict[str, Word]) -> list[str]:
+    """A list as people write one: with 、，; / or spaces, with numbers of pieces, with 等 at its end."""
+    found: list[str] = []
+    for part in re.findall(r"(?:\([^()]*\)|[^、,;/\n()])+", value):
+        part = re.sub(r"(?<=.)等$", "", part.strip())
+        pieces = part.split()
+        together = key(part) in known or len(pieces) < 2 or not all(key(_uncounted(one)) in known for one in pieces)
+        found += [part] if together else pieces
+    return [one for one in found if one]
+
+
+def _uncounted(part: str) -> str:
+    return re.sub(r"\s*[x*×]?\s*\d+\s*[台个张把套组件部间]?$", "", part) or part
+
+
 def _list_reader(words: type[Word]) -> Callable[[str], tuple[Word, ...]]:
-    one = _word_reader(words)
+    one, known = _word_reader(words), SPELLINGS[words]
 
     def read(value: str) -> tuple[Word, ...]:
-        parts = (part.strip() for part in re.split(r"[、,;/\n]", value))
-        return tuple(dict.fromkeys(one(part) for part in parts if part))
+        parts = _parts(value, known)
+        return tuple(dict.fromkeys(known.get(key(part)) or one(_uncounted(part)) for part in parts))
 
     return read
 
 
-def _key(value: str) -> str:
-    return re.sub(r"[\s_-]", "", value).lower()
+def _facilities(value: str) -> dict[Facility, FacilityDetail | None]:
+    """Facilities, each with what stands in brackets behind it: 淋浴(5元), 理发(免费), 床位(限货车司机)."""
+    one, known = _word_reader(Facility), SPELLINGS[Facility]
+    found: dict[Facility, FacilityDetail | None] = {}
+    for part in _parts(value, known):
+        match = re.fullmatch(r"(.+?)\((.*)\)", part)
+        name, inside = (match[1].strip(), match[2].strip()) if match else (part, "")
+        facility = known.get(key(part)) or known.get(key(name)) or one(_uncounted(name))
+        price = _price(inside)
+        note = inside if inside and price is None and not re.fullmatch(r"\d+[台个张把套组件部间]?", inside) else None
+        found[facility] = FacilityDetail(facility, price, note) if price is not None or note else None
+    return found
+
+
+def _price(value: str) -> Decimal | None:
+    match = re.fullmatch(r"[¥￥]?(\d{1,5}(?:\.\d{1,2})?)元?(?:/?[次份晚天人])?", value) if re.search(r"[¥￥元]", value) else None
+    return Decimal(match[1]) if match else Decimal(0) if value in ("免费", "0元") else None
+
+
+def _facility_details(value: str) -> tuple[FacilityDetail, ...]:
+    """One line for each facility: 淋浴|5元|09:00-21:00|限 30 分钟; what is not stated stays empty."""
+    one = _word_reader(Facility)
+    found = []
+    for line in filter(None, (each.strip() for each in value.split("\n"))):
+        name, price, hours, note = (part.strip() for part in (line + "|||").split("|", 3))
+        parsed = parse_hours(hours)
+        if parsed.problems or (price and _price(price) is None):
+            says = N_("“%(line)s” was not understood. Write a line like 淋浴|5元|09:00-21:00|限30分钟.")
+            raise _Wrong(text(says, line=line))
+        found.append(FacilityDetail(one(name), _price(price), note.removesuffix("|||").rstrip("|") or None, parsed.hours))
+    return tuple(found)
+
+
+def _phones(value: str) -> tuple[tuple[str, str | None], ...]:
+    """Numbers as they stand in one cell: 0371-6550 6000、13800138000/13900139000转801."""
+    lines = []
+    for line in value.split("\n"):
+        pieces = [one for one in re.split(r"[、,;/|]|(?<=\d)\s+(?=1\d{10}(?!\d))|和|或", line) if one.strip()]
+        numbers = [one for one in pieces if len(re.sub(r"\D", "", one)) >= 5]
+        lines += pieces if len(numbers) == len(pieces) else [line]
+    return rules.parse_phones("\n".join(lines))
 
 
 def _number(value: str, unit: str) -> Decimal:
-    match = re.fullmatch(rf"(-?\d{{1,9}}(?:\.\d{{1,12}})?)\s*(?:{unit})?", value)
+    match = re.fullmatch(rf"(?:约|大约)?\s*(-?\d{{1,9}}(?:\.\d{{1,12}})?)\s*(?:{unit})?(?:左右)?", value)
     if not match:
         raise _Wrong(text(N_("“%(value)s” is not a number."), value=value))
     return Decimal(match.group(1))
@@ -213,6 +285,31 @@ def _whole(value: str, unit: str) -> int:
     return int(number)
 
 
+def _stars(value: str) -> int:
+    if re.fullmatch(r"★{1,5}☆*", value):
+        return value.count("★")
+    match = re.fullmatch(r"([一二三四五])星级?", value)
+    return "一二三四五".index(match[1]) + 1 if match else _whole(value, "星|星级")
+
+
+def _degrees(value: str) -> Decimal:
+    match = re.fullmatch(
+        r"(?:东经|北纬|[EN])?\s*(\d{1,3})°\s*(\d{1,2})['′分]\s*(\d{1,2}(?:\.\d+)?)(?:''|\"|″|′′|秒)?\s*[EN]?", value
+    )
+    if match:
+        return round(int(match[1]) + Decimal(match[2]) / 60 + Decimal(match[3]) / 3600, 6)
+    return _number(re.sub(r"^(东经|北纬|[EN])\s*(?=\d)|(?<=\d)\s*[EN]$", "", value), "°|度")
+
+
+def _point(value: str) -> tuple[Decimal, Decimal]:
+    """Longitude and latitude from one cell; their size tells which is which: China lies beyond 73° east, within 54° north."""
+    parts = [one for one in re.split(r"[,;/、\s]+(?=[\d东北EN])", value.strip("() ")) if one]
+    if len(parts) != 2:
+        raise _Wrong(text(N_("“%(value)s” is not a pair of longitude and latitude."), value=value))
+    lat, lng = sorted(map(_degrees, parts))
+    return lng, lat
+
+
 def _day(value: str) -> date:
     match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", value)
     try:
@@ -221,11 +318,12 @@ def _day(value: str) -> date:
         raise _Wrong(text(N_("“%(value)s” is not a day. Write it like 2026-05-01."), value=value)) from None
 
 
-def _hours(value: str) -> tuple[Stretch, ...]:
-    parsed = parse_hours(value)
-    if parsed.problems:
-        raise _Wrong(parsed.problems[0].says)
-    return parsed.hours
+def _yes(value: str) -> bool:
+    if key(value) in ("是", "√", "✓", "y", "yes", "1", "true", "对"):
+        return True
+    if key(value) in ("否", "no", "n", "0", "false", "×", "x"):
+        return False
+    raise _Wrong(text(N_("“%(value)s” is neither 是 nor 否."), value=value))
 
 
 READERS: dict[str, Callable[[str], Any]] = {
@@ -235,178 +333,88 @@ READERS: dict[str, Callable[[str], Any]] = {
     "status": _word_reader(StationStatus),
     "build_mode": _word_reader(BuildMode),
     "crs": _word_reader(CoordinateSystem),
-    "facilities": _list_reader(Facility),
+    "holiday_rule": _word_reader(HolidayRule),
+    "carriageway": _word_reader(Carriageway),
+    "facilities": _facilities,
+    "facility_details": _facility_details,
     "services": _list_reader(BasicService),
-    "hours": _hours,
-    "lng": lambda value: _number(value, "°"),
-    "lat": lambda value: _number(value, "°"),
-    "area_m2": lambda value: _number(value, "m2|㎡|平方米|平米"),
-    "capacity": lambda value: _whole(value, "人"),
-    "stars": lambda value: _whole(value, "星|星级"),
+    "default_service": _word_reader(BasicService),
+    "hours": parse_hours,
+    "lng": _degrees,
+    "lat": _degrees,
+    POINT: _point,
+    ANOTHER: _yes,
+    "area_m2": lambda value: _number(value, "m2|㎡|平方米|平米|平方|平"),
+    "capacity": lambda value: _whole(value, "人|个|座"),
+    "truck_spaces": lambda value: _whole(value, "个"),
+    "max_height_m": lambda value: _number(value, "m|米"),
+    "max_weight_t": lambda value: _number(value, "t|吨"),
+    "stars": _stars,
     "opened_on": _day,
-    "phone": rules.normal_station_phone,
+    "agreement_from": _day,
+    "agreement_until": _day,
+    "phones": _phones,
+    "host_phone": rules.normal_station_phone,
 }
-EMPTY: dict[str, Any] = {"facilities": (), "services": (), "hours": ()}
+EMPTY: dict[str, Any] = {"facilities": (), "facility_details": (), "services": (), "hours": (), "phones": ()}
 # An empty cell here says nothing; everywhere else it empties what is on record.
-SILENT_IF_EMPTY = frozenset({"kind", "tier", "grade", "status", "code", "union", "city"})
+SILENT_IF_EMPTY = frozenset(
+    {"kind", "tier", "grade", "status", "code", "union", "city", "holiday_rule", "carriageway", POINT, ANOTHER}
+)
 
 
-def _parse(row: SheetRow) -> _Parsed:
+def _parse(row: SheetRow, crs: CoordinateSystem | None) -> Parsed:
     """Read every known cell of a row by itself."""
-    parsed = _Parsed(row)
+    parsed = Parsed(row)
     for name, value in row.values.items():
         if value is None:
             if name not in SILENT_IF_EMPTY:
                 parsed.given[name] = EMPTY.get(name)
             continue
         try:
-            parsed.given[name] = READERS.get(name, str)(value)
+            parsed.given[name] = READERS.get(name, _line)(value)
         except _Wrong as wrong:
-            says = text(N_("%(column)s: %(problem)s"), column=HEADERS[name][0], problem=wrong.says)
-            parsed.problems.append(Problem(f"{name}_unreadable", says, field=name))
-    _without_system(parsed)
+            parsed.refuse(name, wrong.says)
+    _settle(parsed)
+    _without_system(parsed, crs)
     return parsed
 
 
-def _without_system(parsed: _Parsed) -> None:
+def _line(value: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", value)
+
+
+def _settle(parsed: Parsed) -> None:
+    """Cells that hold more than one value, or a value of another column."""
+    given = parsed.given
+    if hours := given.get("hours"):
+        if hours.problems:
+            parsed.refuse("hours", hours.problems[0].says)
+            del given["hours"]
+        else:
+            given["hours"] = hours.hours
+            rule = hours.holiday_rule
+            if rule and given.setdefault("holiday_rule", rule) is not rule:
+                parsed.refuse("holiday_rule", text(N_("It says something else than the opening hours.")))
+    if (point := given.pop(POINT, None)) and given.get("lng") is None and given.get("lat") is None:
+        given["lng"], given["lat"] = point
+    if isinstance(given.get("facilities"), dict):
+        found = given["facilities"]
+        given["facilities"] = tuple(found)
+        given["behind_facilities"] = tuple(filter(None, found.values()))
+
+
+def _without_system(parsed: Parsed, crs: CoordinateSystem | None) -> None:
     """A point whose system is not stated would lie half a kilometre wrong: it is left out, and said."""
     given = parsed.given
-    if given.get("lng") is not None and given.get("lat") is not None and given.get("crs") is None:
-        for name in ("lng", "lat", "crs"):
-            given.pop(name, None)
-        if not any(problem.field == "crs" for problem in parsed.problems):
-            says = text(N_("The point was left out: the column 坐标系 must say GCJ-02, WGS-84 or BD-09."))
-            parsed.problems.append(Problem("crs_missing", says, Level.AMBER, field="crs"))
-
-
-# --- all rows ------------------------------------------------------------------------------------------
-
-
-class _Loading:
-    """One workbook on its way into the register: everything it needs is read once, then rows are taken in order."""
-
-    def __init__(self, sheet: Sheet, *, union: Union, roots: Sequence[UUID], by: By) -> None:
-        self.union, self.roots, self.by = union, roots, by
-        self.parsed = [_parse(row) for row in sheet.rows]
-        self._find_counties()
-        self.unions = register.unions_by_word(self._given("union"), roots)
-        register.lock_counties(self._given("county_code"))
-        self.by_code = queries.stations_by_code(self._given("code"))
-        counties = {*self._given("county_code"), *(one.county_code for one in self.by_code.values())}
-        names = {*self._given("name"), *(one.name for one in self.by_code.values())}
-        self.by_place = queries.stations_at(counties, names)
-        known = [*self.by_code.values(), *self.by_place.values()]
-        self.own = queries.ids_within({one.union_id for one in known}, roots)
-        self.seen: dict[Any, int] = {}
-        self.entries: list[commands.Entry] = []
-
-    def _given(self, name: str) -> Iterable[str]:
-        return {one.given[name] for one in self.parsed if one.given.get(name)}
-
-    def _find_counties(self) -> None:
-        counties = list_counties()
-        codes = {row.code for row in counties}
-        for one in self.parsed:
-            word, city = one.given.get("county_code"), one.given.pop("city", None)
-            if word is None or word in codes:
-                continue
-            fits = [
-                row
-                for row in counties
-                if word in (row.name, f"{row.city}{row.name}", f"河南省{row.city}{row.name}")
-                and (city is None or city in (row.city, f"河南省{row.city}") or row.name == row.city)
-            ]
-            if len(fits) == 1:
-                one.given["county_code"] = fits[0].code
-                continue
-            del one.given["county_code"]
-            says = N_("%(word)s is not a county we know.")
-            if fits:
-                says = N_("There are several counties called %(word)s; add the column 市.")
-            one.problems.append(Problem("county_unknown", text(says, word=word), field="county_code"))
-
-    def rows(self) -> list[RowOutcome]:
-        """Take every row in order; new stations are written together at the end."""
-        outcomes = [self._take(one) for one in self.parsed]
-        codes = iter(commands.add_stations(entries=self.entries, by=self.by) if self.entries else ())
-        return [replace(one, code=next(codes)) if one.result == "loaded" else one for one in outcomes]
-
-    def _take(self, one: _Parsed) -> RowOutcome:
-        given = dict(one.given)
-        code, word, status = given.pop("code", None), given.pop("union", None), given.pop("status", None)
-        union = self._union(word, one)
-        station = self._station(code, given)
-        values = replace(rules.values_of(station) if station else StationValues(), **given)
-        if station and values.county_code != station.county_code:
-            values = replace(values, town_code=None)
-        if not one.red:
-            one.problems += rules.problems_with_station(values)
-        if not one.red:
-            self._check(one, station, values, code, status)
-        outcome = RowOutcome(one.row.number, "refused", values.name, problems=tuple(one.problems))
-        if one.red:
-            return replace(outcome, cells=tuple(one.row.cells))
-        if station:
-            return self._change(outcome, station, values, union if word else None, status)
-        self.entries.append(commands.Entry(values, union.id, status or StationStatus.OPEN, code))
-        return replace(outcome, result="loaded")
-
-    def _union(self, word: str | None, one: _Parsed) -> Union:
-        if word is None:
-            return self.union
-        found = self.unions.get(word, [])
-        if len(found) == 1:
-            return found[0]
-        says = N_("%(word)s is no union in your part of the tree.")
-        if found:
-            says = N_("There are several unions called %(word)s; write the code.")
-        one.problems.append(Problem("union_unknown", text(says, word=word), field="union"))
-        return self.union
-
-    def _station(self, code: str | None, given: dict[str, Any]) -> Station | None:
-        if code:
-            return self.by_code.get(code)
-        return self.by_place.get((given.get("county_code"), given.get("name"), given.get("address")))
-
-    def _check(
-        self,
-        one: _Parsed,
-        station: Station | None,
-        values: StationValues,
-        code: str | None,
-        status: StationStatus | None,
-    ) -> None:
-        """What needs the register: whose it is, whether the place is free, whether the file says it twice."""
-        place = (values.county_code, values.name, values.address)
-        there = self.by_place.get(place)
-        if station and station.union_id not in self.own:
-            taken = rules.problems_with_code(station.code, None, taken=True)
-            one.problems += taken if code else [rules.twin(station.code)]
-        elif there and there is not station:
-            one.problems.append(rules.twin(there.code))
-        elif code and not station:
-            one.problems += rules.problems_with_code(code, values.county_code, taken=False)
-        if station and status and status is not station.status:
-            one.problems += rules.problems_with_status(station.status, status)
-        for key in filter(None, (place, code)):
-            if key in self.seen:
-                says = text(N_("Row %(number)s is the same station."), number=self.seen[key])
-                one.problems.append(Problem("said_twice", says))
-                break
-            if not one.red:
-                self.seen[key] = one.row.number
-
-    def _change(
-        self,
-        outcome: RowOutcome,
-        station: Station,
-        values: StationValues,
-        union: Union | None,
-        status: StationStatus | None,
-    ) -> RowOutcome:
-        moved = union.id if union else None
-        changes = commands.apply_values(station=station, values=values, by=self.by, union_id=moved)
-        if status and status is not station.status:
-            commands.set_status(station=station, status=status, by=self.by)
-            changes["status"] = [status]
-        return replace(outcome, result="updated" if changes else "unchanged", code=station.code)
+    if given.get("lng") is None or given.get("lat") is None or given.get("crs") is not None:
+        return
+    unreadable = any(problem.field == "crs" for problem in parsed.problems)
+    if crs and not unreadable:
+        given["crs"] = crs
+        return
+    for name in ("lng", "lat", "crs"):
+        given.pop(name, None)
+    if not unreadable:
+        says = text(N_("The point was left out: the column 坐标系 must say GCJ-02, WGS-84 or BD-09."))
+        parsed.problems.append(Problem("crs_missing", says, Level.AMBER, field="crs"))

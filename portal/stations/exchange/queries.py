@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import defer
 
+from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
-from portal.stations.exchange.models import StationImport
-from portal.stations.register.models import Station
-from portal.unions.tree.models import UnionReach
+from portal.stations.exchange.models import StagedImport, StationImport
+from portal.stations.register.models import Station, StationStatus
+from portal.unions.tree.models import Division, Union, UnionReach
 from portal.unions.tree.queries import within
+
+STAGED_FOR = timedelta(hours=24)
+_WITHOUT_CONTENTS = (defer(StagedImport.content_cipher), defer(StagedImport.preview_cipher))
 
 
 def stations_at(county_codes: Iterable[str], names: Iterable[str]) -> dict[tuple[str, str, str], Station]:
@@ -35,6 +42,78 @@ def ids_within(union_ids: Iterable[UUID], roots: Sequence[UUID]) -> set[UUID]:
     """Which of these unions lie at or beneath ``roots``."""
     reached = sa.select(UnionReach.union_id).where(UnionReach.ancestor_id.in_(roots), UnionReach.union_id.in_(set(union_ids)))
     return set(db.session.scalars(reached))
+
+
+def towns_of(county_codes: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """(code, name) of the towns and streets of some counties, by county."""
+    rows = db.session.execute(
+        sa.select(Division.parent_code, Division.code, Division.name)
+        .where(Division.parent_code.in_(sorted(set(county_codes))), Division.level == "town")
+        .order_by(Division.code)
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for county, code, name in rows:
+        found.setdefault(county, []).append((code, name))
+    return found
+
+
+def neighbours_in(county_codes: Iterable[str]) -> Iterable[sa.Row]:
+    """(code, name, county code, longitude, latitude, system) of what stands or is planned in some counties, of any union."""
+    return db.session.execute(
+        sa.select(Station.code, Station.name, Station.county_code, Station.lng, Station.lat, Station.crs)
+        .where(Station.county_code.in_(sorted(set(county_codes))), Station.status != StationStatus.WITHDRAWN)
+        .order_by(Station.code)
+    )
+
+
+def list_staged(account_id: UUID) -> list[StagedImport]:
+    """The files that an account left, the newest first; their contents are read when they are asked for."""
+    return list(
+        db.session.scalars(
+            sa.select(StagedImport)
+            .where(StagedImport.account_id == account_id)
+            .options(*_WITHOUT_CONTENTS)
+            .order_by(StagedImport.id.desc())
+        )
+    )
+
+
+def list_waiting(actor: Actor, permission: Permission) -> list[StagedImport]:
+    """The files of this very account that wait to be looked at, within scope."""
+    return list(
+        db.session.scalars(
+            sa.select(StagedImport)
+            .where(
+                StagedImport.account_id == actor.id,
+                StagedImport.at > clock.now() - STAGED_FOR,
+                within(StagedImport.union_id, actor, permission),
+            )
+            .options(*_WITHOUT_CONTENTS)
+            .order_by(StagedImport.id.desc())
+        )
+    )
+
+
+def get_staged(staged_id: UUID, actor: Actor, permission: Permission) -> StagedImport:
+    """A file that waits, of this very account, no older than a day and within scope; raises NoResultFound (404) otherwise."""
+    return db.session.scalars(
+        sa.select(StagedImport).where(
+            StagedImport.id == staged_id,
+            StagedImport.account_id == actor.id,
+            StagedImport.at > clock.now() - STAGED_FOR,
+            within(StagedImport.union_id, actor, permission),
+        )
+    ).one()
+
+
+def content_of(staged: StagedImport) -> bytes:
+    """A waiting file as it came."""
+    return base64.b64decode(staged.content)
+
+
+def union_of(staged: StagedImport) -> Union:
+    """The union in whose name a file was sent."""
+    return db.session.get_one(Union, staged.union_id)
 
 
 def get_import(import_id: UUID, actor: Actor, permission: Permission) -> StationImport:

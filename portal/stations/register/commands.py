@@ -7,7 +7,7 @@ the second sees what the first did. Codes are for life and never used twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +19,12 @@ from portal.db import db
 from portal.stations.hours.rules import Stretch
 from portal.stations.register import queries, rules
 from portal.stations.register.models import (
+    FacilityHours,
     OpeningHours,
+    StarRating,
     Station,
     StationFacility,
+    StationPhone,
     StationStatus,
 )
 from portal.stations.register.rules import StationValues
@@ -43,12 +46,25 @@ PLAIN_FIELDS = (
     "lng",
     "lat",
     "crs",
-    "phone",
     "area_m2",
     "capacity",
     "opened_on",
     "source",
+    "holiday_rule",
+    "entry_method",
+    "default_service",
+    "host_contact",
+    "host_phone",
+    "agreement_from",
+    "agreement_until",
+    "road",
+    "carriageway",
+    "truck_spaces",
+    "max_height_m",
+    "max_weight_t",
+    "access_note",
 )
+SEALED = ("host_contact", "host_phone")
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,10 @@ def add_stations(*, entries: Sequence[Entry], by: By) -> list[str]:
     In three statements, because a union's workbook may hold thousands.
     """
     last = _last_numbers(entries)
-    stations, hours, facilities, codes = [], [], [], []
+    rows: dict[type, list[dict[str, Any]]] = {
+        model: [] for model in (Station, OpeningHours, StationFacility, FacilityHours, StationPhone, StarRating)
+    }
+    codes = []
     for entry in entries:
         code = entry.code
         if not code:
@@ -129,18 +148,39 @@ def add_stations(*, entries: Sequence[Entry], by: By) -> list[str]:
             code = f"{county}-{last[county]:04}"
         codes.append(code)
         row = _columns(entry, code)
-        stations.append(row)
-        hours += [{"station_id": row["id"], **vars(one)} for one in entry.values.hours]
-        facilities += [
-            {"station_id": row["id"], "facility": one, "position": place} for place, one in enumerate(entry.values.facilities)
-        ]
+        rows[Station].append(row)
+        _add_parts(rows, row["id"], entry.values, by)
         written = {"code": code, "name": row["name"], "status": entry.status.value}
         audit.record("station.added", by=by, subject=Station(id=row["id"]), union_id=entry.union_id, **written)
-    for model, rows in ((Station, stations), (OpeningHours, hours), (StationFacility, facilities)):
-        if rows:
-            db.session.execute(sa.insert(model.__table__), rows)
+    for model, values in rows.items():
+        if values:
+            db.session.execute(sa.insert(model.__table__), values)
     db.session.flush()
     return codes
+
+
+def _add_parts(rows: dict[type, list[dict[str, Any]]], ident: UUID, values: StationValues, by: By) -> None:
+    """The rows beneath a new station."""
+    rows[OpeningHours] += [{"station_id": ident, **vars(one)} for one in values.hours]
+    rows[StationPhone] += [
+        {"station_id": ident, "phone": phone, "label": label, "position": place}
+        for place, (phone, label) in enumerate(values.phones)
+    ]
+    for place, facility in enumerate(values.facilities):
+        detail = values.detail(facility)
+        row = {"station_id": ident, "facility": facility, "position": place, "price": detail.price, "note": detail.note}
+        rows[StationFacility].append(row)
+        rows[FacilityHours] += [
+            {"station_id": ident, "facility": facility, "weekday": one.weekday, "opens": one.opens, "closes": one.closes}
+            for one in detail.hours
+        ]
+    if values.stars:
+        rows[StarRating].append({"station_id": ident, **_rating(values.stars, by), "basis": None, "id": new_id()})
+
+
+def _rating(stars: int | None, by: By) -> dict[str, Any]:
+    account = by.id if by.kind == "staff" else None
+    return {"stars": stars, "rated_on": clock.today(), "at": clock.now(), "by_account_id": account}
 
 
 def apply_values(*, station: Station, values: StationValues, by: By, union_id: UUID | None = None) -> dict[str, list[Any]]:
@@ -152,15 +192,12 @@ def apply_values(*, station: Station, values: StationValues, by: By, union_id: U
         if old != new:
             setattr(station, name, new)
             changes[name] = [_plain(name, old), _plain(name, new)]
+    if "stars" in changes:
+        db.session.add(StarRating(station_id=station.id, **_rating(values.stars, by)))
     if before.services != values.services:
         station.services = [one.value for one in values.services]
         changes["services"] = [[*map(str, before.services)], [*map(str, values.services)]]
-    if before.facilities != values.facilities:
-        station.facilities = _facilities(values, {row.facility: row for row in station.facilities})
-        changes["facilities"] = [[*map(str, before.facilities)], [*map(str, values.facilities)]]
-    if before.hours != values.hours:
-        station.hours = _hours(values.hours, {(row.weekday, row.opens): row for row in station.hours})
-        changes["hours"] = [hours_as_text(before.hours), hours_as_text(values.hours)]
+    _apply_lists(station, before, values, changes)
     if union_id and union_id != station.union_id:
         changes["union_id"] = [station.union_id, union_id]
         station.union_id = union_id
@@ -168,6 +205,78 @@ def apply_values(*, station: Station, values: StationValues, by: By, union_id: U
         audit.record("station.changed", by=by, subject=station, union_id=station.union_id, changes=changes)
         db.session.flush()
     return changes
+
+
+def _apply_lists(station: Station, before: StationValues, values: StationValues, changes: dict[str, list[Any]]) -> None:
+    """Phones, facilities and hours: rows that are there are used again, because what they say is their key."""
+    if before.phones != values.phones:
+        known = {row.phone: row for row in station.phones}
+        rows = []
+        for place, (phone, label) in enumerate(values.phones):
+            row = known.get(phone) or StationPhone(phone=phone)
+            row.position, row.label = place, label
+            rows.append(row)
+        station.phones = rows
+        changes["phones"] = [[f"…{phone[-4:]}" for phone, _label in side.phones] for side in (before, values)]
+    if (before.facilities, before.facility_details) != (values.facilities, values.facility_details):
+        station.facilities = _facilities(values, {row.facility: row for row in station.facilities})
+        changes |= _said_of_facilities(before, values)
+    if before.hours != values.hours:
+        station.hours = _hours(values.hours, {(row.weekday, row.opens): row for row in station.hours})
+        staffed, alone = ([hours_as_text(_of(side, staffed=kind)) for side in (before, values)] for kind in (True, False))
+        changes |= {name: pair for name, pair in (("hours", staffed), ("self_entry_hours", alone)) if pair[0] != pair[1]}
+
+
+def _of(values: StationValues, *, staffed: bool) -> list[Stretch]:
+    # The mark of self-entry is left out: which of the two it is, the name of the change says.
+    return [replace(one, staffed=True) for one in values.hours if one.staffed is staffed]
+
+
+def _said_of_facilities(before: StationValues, values: StationValues) -> dict[str, list[Any]]:
+    changes = {}
+    if before.facilities != values.facilities:
+        changes["facilities"] = [[*map(str, before.facilities)], [*map(str, values.facilities)]]
+    for one in values.facilities:
+        pair = [_said_of_detail(side.detail(one)) for side in (before, values)]
+        if pair[0] != pair[1]:
+            changes[f"facility_{one.value}"] = pair
+    return changes
+
+
+def _said_of_detail(detail: rules.FacilityDetail) -> str | None:
+    price = None if detail.price is None else f"¥{detail.price}"
+    return " · ".join(filter(None, (price, hours_as_text(detail.hours), detail.note))) or None
+
+
+# --- chosen in the list -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of stations that were chosen together: how many changed, were so already, or were refused and why."""
+
+    changed: int
+    same: int
+    refused: list[tuple[Station, list[Problem]]]
+
+
+def set_statuses(*, stations: Sequence[Station], status: StationStatus, by: By) -> Done:
+    """Bring several stations to one status; each that may not go there stays as it is and says why."""
+    same, refused = sum(one.status is status for one in stations), []
+    for station in stations:
+        try:
+            set_status(station=station, status=status, by=by)
+        except Refused as reasons:
+            refused.append((station, reasons.problems))
+    return Done(len(stations) - same - len(refused), same, refused)
+
+
+def verify_stations(*, stations: Sequence[Station], by: By) -> None:
+    """Somebody looked: what is on record of these stations is true today."""
+    for station in stations:
+        station.verified_at = clock.now()
+        audit.record("station.verified", by=by, subject=station, union_id=station.union_id)
+    db.session.flush()
 
 
 # --- parts ---------------------------------------------------------------------------------------------
@@ -212,8 +321,13 @@ def _last_numbers(entries: Sequence[Entry]) -> dict[str, int]:
 
 def _columns(entry: Entry, code: str) -> dict[str, Any]:
     values, moment = entry.values, clock.now()
-    return {name: getattr(values, name) for name in PLAIN_FIELDS} | {
-        "id": new_id(),
+    sealed = Station(id=new_id())  # encrypts what belongs to a person, bound to the row's id
+    for name in SEALED:
+        setattr(sealed, name, getattr(values, name))
+    return {name: getattr(values, name) for name in PLAIN_FIELDS if name not in SEALED} | {
+        "id": sealed.id,
+        "host_contact_cipher": sealed.host_contact_cipher,
+        "host_phone_cipher": sealed.host_phone_cipher,
         "code": code,
         "union_id": entry.union_id,
         "status": entry.status,
@@ -229,7 +343,7 @@ def _hours(hours: Iterable[Stretch], known: dict[tuple[int, int], OpeningHours])
     rows = []
     for one in hours:
         row = known.get((one.weekday, one.opens)) or OpeningHours(weekday=one.weekday, opens=one.opens)
-        row.closes = one.closes
+        row.closes, row.staffed = one.closes, one.staffed
         rows.append(row)
     return rows
 
@@ -238,13 +352,22 @@ def _facilities(values: StationValues, known: dict[Any, StationFacility]) -> lis
     rows = []
     for place, facility in enumerate(values.facilities):
         row = known.get(facility) or StationFacility(facility=facility)
-        row.position = place
+        detail = values.detail(facility)
+        row.position, row.price, row.note = place, detail.price, detail.note
+        ours = {(one.weekday, one.opens): one for one in row.hours}
+        row.hours = []
+        for one in detail.hours:
+            kept = ours.get((one.weekday, one.opens)) or FacilityHours(weekday=one.weekday, opens=one.opens)
+            kept.closes = one.closes
+            row.hours.append(kept)
         rows.append(row)
     return rows
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as the audit trail may hold it: words by their value, phones by their end."""
-    if name == "phone" and value:
+    """A value as the audit trail may hold it: words by their value, of people only a hint."""
+    if name == "host_phone" and value:
         return f"…{value[-4:]}"
+    if name == "host_contact" and value:
+        return f"{value[0]}＊"
     return value.value if isinstance(value, Word) else value

@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.db import db
-from portal.types import N_, Word, new_id, text_enum
+from portal.stations.hours.rules import HolidayRule
+from portal.types import N_, Encrypted, Word, new_id, text_enum
 from portal.vocabulary import BasicService
 
 
@@ -91,6 +92,15 @@ class CoordinateSystem(Word):
     BD09 = "bd09", "BD-09"
 
 
+class Carriageway(Word):
+    """On which side of a road a drivers' home lies."""
+
+    UP = "up", N_("Up direction")
+    DOWN = "down", N_("Down direction")
+    BOTH = "both", N_("Both directions")
+    OFF_ROAD = "off_road", N_("Off the road")
+
+
 class Facility(Word):
     """What stands in a station."""
 
@@ -146,8 +156,12 @@ class Station(db.Model):
         sa.CheckConstraint("area_m2 > 0", name="area_positive"),
         sa.CheckConstraint("capacity > 0", name="capacity_positive"),
         sa.CheckConstraint("(status = 'withdrawn') = (closed_at IS NOT NULL)", name="withdrawn_is_closed"),
+        sa.CheckConstraint("agreement_until >= agreement_from", name="agreement_in_order"),
+        sa.CheckConstraint("truck_spaces >= 0", name="truck_spaces_not_negative"),
+        sa.CheckConstraint("max_height_m > 0 AND max_weight_t > 0", name="limits_positive"),
         sa.Index("uq_stations_name_address", "county_code", "name", "address", unique=True),
         sa.Index("ix_stations_union_id", "union_id", "id"),
+        sa.Index("ix_stations_agreement_until", "agreement_until", postgresql_where=sa.text("agreement_until IS NOT NULL")),
         sa.Index("ix_stations_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         sa.Index(
             "ix_stations_address_trgm",
@@ -174,23 +188,49 @@ class Station(db.Model):
     lng: Mapped[Decimal | None] = mapped_column(sa.Numeric(9, 6))
     lat: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 6))
     crs: Mapped[CoordinateSystem | None] = mapped_column(text_enum(CoordinateSystem))
-    phone: Mapped[str | None]
     area_m2: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 1))
     capacity: Mapped[int | None]
     opened_on: Mapped[date | None]
     services: Mapped[list[str]] = mapped_column(ARRAY(sa.Text))
+    default_service: Mapped[BasicService | None] = mapped_column(text_enum(BasicService))
+    holiday_rule: Mapped[HolidayRule] = mapped_column(text_enum(HolidayRule), default=HolidayRule.AS_USUAL)
+    entry_method: Mapped[str | None]
+    host_contact_cipher: Mapped[bytes | None]
+    host_phone_cipher: Mapped[bytes | None]
+    agreement_from: Mapped[date | None]
+    agreement_until: Mapped[date | None]
+    road: Mapped[str | None]
+    carriageway: Mapped[Carriageway | None] = mapped_column(text_enum(Carriageway))
+    truck_spaces: Mapped[int | None]
+    max_height_m: Mapped[Decimal | None] = mapped_column(sa.Numeric(4, 2))
+    max_weight_t: Mapped[Decimal | None] = mapped_column(sa.Numeric(5, 1))
+    access_note: Mapped[str | None]
     is_demo: Mapped[bool] = mapped_column(default=False)
     source: Mapped[str | None]
     verified_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
+    host_contact = Encrypted("host_contact")
+    host_phone = Encrypted("host_phone")
+
+    phones: Mapped[list[StationPhone]] = relationship(
+        order_by="StationPhone.position", cascade="all, delete-orphan", lazy="selectin"
+    )
     hours: Mapped[list[OpeningHours]] = relationship(
         order_by="(OpeningHours.weekday, OpeningHours.opens)", cascade="all, delete-orphan", lazy="selectin"
     )
     facilities: Mapped[list[StationFacility]] = relationship(
         order_by="StationFacility.position", cascade="all, delete-orphan", lazy="selectin"
     )
+    exceptions: Mapped[list[OpeningException]] = relationship(
+        order_by="OpeningException.id", cascade="all, delete-orphan", lazy="selectin"
+    )
+
+    @property
+    def phone(self) -> str | None:
+        """The number to call first."""
+        return self.phones[0].phone if self.phones else None
 
     @property
     def offered(self) -> list[BasicService]:
@@ -211,13 +251,132 @@ class OpeningHours(db.Model):
     weekday: Mapped[int] = mapped_column(primary_key=True)
     opens: Mapped[int] = mapped_column(primary_key=True)
     closes: Mapped[int]
+    staffed: Mapped[bool] = mapped_column(default=True)  # False: one lets oneself in
+
+
+class OpeningException(db.Model):
+    """Days on which the weekly hours do not hold. Of several for a day the one made last wins."""
+
+    __tablename__ = "opening_exceptions"
+    __table_args__ = (
+        sa.CheckConstraint("last_on >= first_on", name="days_in_order"),
+        sa.UniqueConstraint("id", "closed", name="uq_opening_exceptions_id_closed"),
+        sa.Index("ix_opening_exceptions_station_id", "station_id", "last_on"),
+        sa.Index("ix_opening_exceptions_last_on", "last_on"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"))
+    first_on: Mapped[date]
+    last_on: Mapped[date]
+    closed: Mapped[bool]
+    note: Mapped[str | None]
+    at: Mapped[datetime]
+    by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
+
+    hours: Mapped[list[ExceptionHours]] = relationship(
+        order_by="ExceptionHours.opens", cascade="all, delete-orphan", lazy="selectin"
+    )
+
+
+class ExceptionHours(db.Model):
+    """A stretch that holds on each day of an exception, in minutes as in `OpeningHours`."""
+
+    __tablename__ = "exception_hours"
+    __table_args__ = (
+        # A closed day has no hours: the pair points at an exception that is not closed.
+        sa.ForeignKeyConstraint(
+            ["exception_id", "closed"],
+            ["opening_exceptions.id", "opening_exceptions.closed"],
+            name="fk_exception_hours_exception_id",
+            ondelete="CASCADE",
+        ),
+        sa.CheckConstraint("NOT closed", name="not_closed"),
+        sa.CheckConstraint("opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= opens + 1440", name="stretch"),
+    )
+
+    exception_id: Mapped[UUID] = mapped_column(primary_key=True)
+    opens: Mapped[int] = mapped_column(primary_key=True)
+    closes: Mapped[int]
+    closed: Mapped[bool] = mapped_column(default=False)
 
 
 class StationFacility(db.Model):
-    """A facility that a station has."""
+    """A facility that a station has; without hours of its own it is there whenever the station is open."""
 
     __tablename__ = "station_facilities"
+    __table_args__ = (sa.CheckConstraint("price >= 0", name="price_not_negative"),)
 
     station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
     facility: Mapped[Facility] = mapped_column(text_enum(Facility), primary_key=True)
     position: Mapped[int] = mapped_column(default=0)
+    price: Mapped[Decimal | None] = mapped_column(sa.Numeric(8, 2))  # None: not stated; 0: free
+    note: Mapped[str | None]
+
+    hours: Mapped[list[FacilityHours]] = relationship(
+        order_by="(FacilityHours.weekday, FacilityHours.opens)", cascade="all, delete-orphan", lazy="selectin"
+    )
+
+
+class FacilityHours(db.Model):
+    """A stretch of a weekday in which a facility can be used, if the station is open too."""
+
+    __tablename__ = "facility_hours"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["station_id", "facility"],
+            ["station_facilities.station_id", "station_facilities.facility"],
+            name="fk_facility_hours_station_id",
+            ondelete="CASCADE",
+        ),
+        sa.CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
+        sa.CheckConstraint("opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= opens + 1440", name="stretch"),
+    )
+
+    station_id: Mapped[UUID] = mapped_column(primary_key=True)
+    facility: Mapped[Facility] = mapped_column(text_enum(Facility), primary_key=True)
+    weekday: Mapped[int] = mapped_column(primary_key=True)
+    opens: Mapped[int] = mapped_column(primary_key=True)
+    closes: Mapped[int]
+
+
+class StationPhone(db.Model):
+    """A number that everyone may call about a station."""
+
+    __tablename__ = "station_phones"
+
+    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"), primary_key=True)
+    phone: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str | None]
+    position: Mapped[int] = mapped_column(default=0)
+
+
+class StationPhoto(db.Model):
+    """A photograph of the place that everyone may see."""
+
+    __tablename__ = "station_photos"
+    __table_args__ = (sa.Index("ix_station_photos_station_id", "station_id", "position", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id", ondelete="CASCADE"))
+    picture_id: Mapped[UUID] = mapped_column(sa.ForeignKey("pictures.id"), unique=True)
+    position: Mapped[int] = mapped_column(default=0)
+    caption: Mapped[str | None]
+
+
+class StarRating(db.Model):
+    """Stars as they were given or taken (None), on what basis; append-only, the latest stands at the station."""
+
+    __tablename__ = "star_ratings"
+    __table_args__ = (
+        sa.CheckConstraint("stars BETWEEN 1 AND 5", name="one_to_five_stars"),
+        sa.Index("ix_star_ratings_station_id", "station_id", "rated_on", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id"))
+    stars: Mapped[int | None]
+    rated_on: Mapped[date]
+    basis: Mapped[str | None]
+    at: Mapped[datetime]
+    by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
-from portal.paging import Slice, keyset
+from portal.paging import LIMIT, Slice, keyset
 from portal.stations.register.models import (
     PUBLIC_STATUSES,
+    OpeningHours,
     Station,
+    StationGrade,
+    StationKind,
+    StationPhoto,
     StationStatus,
 )
+from portal.types import N_, Word
 from portal.unions.tree.models import Division, Union, UnionReach
 from portal.unions.tree.queries import within
 
@@ -90,8 +98,47 @@ def lock_counties(codes: Iterable[str]) -> None:
 
 # --- the staff's list ---------------------------------------------------------------------------------------
 
+AGREEMENT_DAYS = 60
+VERIFIED_DAYS = 365
 
-def _kept(actor: Actor, permission: Permission, q: str | None, status: StationStatus | None) -> sa.Select:
+
+class Needs(Word):
+    """What a station waits for."""
+
+    VERIFYING = "verifying", N_("Nobody verified for a year")
+    AGREEMENT = "agreement", N_("Agreement ends soon")
+    POINT = "point", N_("No point on the map")
+    HOURS = "hours", N_("No opening hours")
+
+
+def agreement_edge() -> date:
+    """Agreements up to this day are to be looked at: they end within sixty days, or have ended."""
+    return clock.today() + timedelta(days=AGREEMENT_DAYS)
+
+
+def _needing(needs: Needs) -> sa.ColumnElement[bool]:
+    there = Station.status != StationStatus.WITHDRAWN
+    if needs is Needs.VERIFYING:
+        edge = clock.now() - timedelta(days=VERIFIED_DAYS)
+        return sa.and_(there, sa.func.coalesce(Station.verified_at, Station.created_at) < edge)
+    if needs is Needs.AGREEMENT:
+        return sa.and_(there, Station.agreement_until <= agreement_edge())
+    if needs is Needs.POINT:
+        return sa.and_(there, Station.lat.is_(None))
+    return sa.and_(there, ~sa.exists().where(OpeningHours.station_id == Station.id))
+
+
+def _kept(
+    actor: Actor,
+    permission: Permission,
+    q: str | None,
+    status: StationStatus | None,
+    *,
+    kind: StationKind | None = None,
+    grade: StationGrade | None = None,
+    county: str | None = None,
+    needs: Needs | None = None,
+) -> sa.Select:
     query = (
         sa.select(Station, Union.name.label("union"), Division.name.label("county"))
         .join(Union, Union.id == Station.union_id)
@@ -100,7 +147,12 @@ def _kept(actor: Actor, permission: Permission, q: str | None, status: StationSt
     )
     if q:
         query = query.where(sa.or_(matching(q), Union.name.icontains(q, autoescape=True)))
-    return query.where(Station.status == status) if status else query
+    for column, value in (
+        (Station.status, status), (Station.kind, kind), (Station.grade, grade), (Station.county_code, county),
+    ):  # fmt: skip
+        if value:
+            query = query.where(column == value)
+    return query.where(_needing(needs)) if needs else query
 
 
 def list_for_staff(
@@ -111,17 +163,56 @@ def list_for_staff(
     *,
     before: str | None = None,
     after: str | None = None,
+    limit: int = LIMIT,
+    **filters: Any,
 ) -> Slice:
-    """Stations of every status within scope, as `Kept`, by code, a page at a time."""
+    """Stations of every status within scope, as `Kept`, by code, a page at a time; ``filters`` as in `read_filters`."""
     found = keyset(
-        _kept(actor, permission, q, status),
+        _kept(actor, permission, q, status, **filters),
         (Station.code,),
         lambda row: (row.Station.code,),
         before=before,
         after=after,
+        limit=limit,
         scalars=False,
     )
     return Slice([Kept(*row) for row in found.rows], found.before, found.after)
+
+
+def list_chosen(
+    codes: Iterable[str], actor: Actor, permission: Permission = Permission.KEEP_STATIONS, *, lock: bool = False
+) -> list[Station]:
+    """The stations with these codes within scope, by code; those outside are not there. ``lock`` for a change."""
+    query = sa.select(Station).where(Station.code.in_(list(codes)), within(Station.union_id, actor, permission))
+    query = query.order_by(Station.code)
+    return list(db.session.scalars(query.with_for_update(of=Station) if lock else query))
+
+
+def list_matching(
+    actor: Actor,
+    permission: Permission = Permission.KEEP_STATIONS,
+    q: str | None = None,
+    status: StationStatus | None = None,
+    *,
+    limit: int,
+    **filters: Any,
+) -> list[Station]:
+    """Every station within scope that a filter leaves, by code, up to ``limit``."""
+    query = _kept(actor, permission, q, status, **filters).with_only_columns(Station).order_by(Station.code).limit(limit)
+    return list(db.session.scalars(query))
+
+
+def list_kept_counties(actor: Actor, permission: Permission = Permission.KEEP_STATIONS) -> list[tuple[str, str]]:
+    """The counties in which stations within scope stand, as (code, name)."""
+    standing = sa.exists().where(Station.county_code == Division.code, within(Station.union_id, actor, permission))
+    rows = db.session.execute(sa.select(Division.code, Division.name).where(standing).order_by(Division.code))
+    return [(row.code, row.name) for row in rows]
+
+
+def count_agreements_ending(actor: Actor, permission: Permission = Permission.KEEP_STATIONS) -> int:
+    """How many agreements within scope end within sixty days or have ended."""
+    query = sa.select(sa.func.count()).select_from(Station)
+    return db.session.scalar(query.where(_needing(Needs.AGREEMENT), within(Station.union_id, actor, permission)))
 
 
 def rows_for_export(
@@ -129,16 +220,26 @@ def rows_for_export(
     permission: Permission = Permission.KEEP_STATIONS,
     q: str | None = None,
     status: StationStatus | None = None,
+    **filters: Any,
 ) -> Iterable[sa.Row]:
     """(station, union code, county name, city name) of every match within scope, read in portions."""
     city = aliased(Division)
     query = (
-        _kept(actor, permission, q, status)
+        _kept(actor, permission, q, status, **filters)
         .join(city, city.code == Division.parent_code)
         .with_only_columns(Station, Union.code, Division.name, city.name)
         .order_by(Station.code)
     )
     return db.session.execute(query.execution_options(yield_per=500))
+
+
+# --- what belongs to a station --------------------------------------------------------------------------------
+
+
+def list_photos(station: Station) -> list[StationPhoto]:
+    """The photographs of a station, in order."""
+    query = sa.select(StationPhoto).where(StationPhoto.station_id == station.id)
+    return list(db.session.scalars(query.order_by(StationPhoto.position, StationPhoto.id)))
 
 
 # --- where somebody may serve -------------------------------------------------------------------------------

@@ -26,10 +26,14 @@ class VisitSource(Word):
     SELF = "self", N_("Self check-in")
     PAPER = "paper", N_("From a paper sheet")
     OFFLINE = "offline", N_("Entered without network")
+    GROUP = "group", N_("Group visit")
+    HANDOUT = "handout", N_("Hand-out to many")
+    HOST = "host", N_("At a host's counter")
 
 
 class Visit(db.Model):
-    """One stay of one person, known or not, at one station."""
+    """One stay of one person, known or not, at one station. ``recorded_at`` is when it was written down, where that was
+    later than the stay itself (paper, no network); empty means at once."""
 
     __tablename__ = "visits"
     __table_args__ = (
@@ -40,6 +44,7 @@ class Visit(db.Model):
         ),
         sa.Index("ix_visits_at", "at", postgresql_using="brin"),
         sa.CheckConstraint("NOT first_ever OR worker_id IS NOT NULL", name="first_needs_a_person"),
+        sa.CheckConstraint("recorded_at > at", name="recorded_later"),
         {"postgresql_partition_by": "RANGE (at)"},
     )  # fmt: skip
 
@@ -51,6 +56,7 @@ class Visit(db.Model):
     occupation: Mapped[Occupation] = mapped_column(text_enum(Occupation))
     source: Mapped[VisitSource] = mapped_column(text_enum(VisitSource))
     first_ever: Mapped[bool]
+    recorded_at: Mapped[datetime | None]
 
 
 class VisitLine(db.Model):
@@ -59,7 +65,9 @@ class VisitLine(db.Model):
     __tablename__ = "visit_lines"
     __table_args__ = (
         sa.ForeignKeyConstraint(["visit_id", "visit_at"], ["visits.id", "visits.at"]),
+        sa.CheckConstraint("recorded_at > at", name="recorded_later"),
         sa.Index("ix_visit_lines_visit_id", "visit_id"),
+        sa.Index("ix_visit_lines_recorded_at", "recorded_at", postgresql_where=sa.text("recorded_at IS NOT NULL")),
         sa.Index("ix_visit_lines_station_id", "station_id", sa.text("at DESC"), sa.text("id DESC")),
         {"postgresql_partition_by": "RANGE (at)"},
     )
@@ -72,6 +80,7 @@ class VisitLine(db.Model):
     service: Mapped[BasicService] = mapped_column(text_enum(BasicService))
     repeated: Mapped[bool]
     by_account_id: Mapped[UUID | None]
+    recorded_at: Mapped[datetime | None]
 
 
 class VisitReversal(db.Model):
@@ -153,12 +162,18 @@ class StationMonth(db.Model):
 
 
 class DaySeal(db.Model):
-    """The digest over a station's visits of a closed business day."""
+    """The digest over a station's visits of a closed business day.
+
+    Part 0 covers what stood there when the day was sealed; lines that came in later for that day (paper, no network)
+    are sealed by parts 1, 2, … of their own, each chained to the one before. A line belongs to the first part whose
+    ``sealed_at`` is not before its ``recorded_at``.
+    """
 
     __tablename__ = "day_seals"
 
     station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default=sa.text("0"))
     lines: Mapped[int]
     digest: Mapped[bytes]
     sealed_at: Mapped[datetime]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,9 +13,21 @@ import sqlalchemy as sa
 from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
-from portal.stations.visits.rules import Given
+from portal.members.workers.rules import SILENT_AFTER
+from portal.stations.visits.rules import Given, Standing
 from portal.types import N_, Text, text
 from portal.vocabulary import BasicService, Occupation
+
+# How far back a keeper corrects a line: what was counted by then has been reported.
+CORRECT_WITHIN = timedelta(days=100)
+
+
+# A person may have records that were merged: what happened under any of them happened to this person. Visits keep the record
+# they were written under, so reads follow; `repeated` and the guards of double taps stay with each record, see decisions.
+_SAME_PERSON = """(
+    SELECT p.id FROM workers h JOIN workers p
+    ON p.id = coalesce(h.merged_into_id, h.id) OR p.merged_into_id = coalesce(h.merged_into_id, h.id)
+    WHERE h.id = :worker)"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,7 @@ _TODAY = sa.text(
 )
 _TODAY_PEOPLE = sa.text(
     """
-    SELECT count(DISTINCT v.worker_id) FROM visits v
+    SELECT count(DISTINCT coalesce(w.merged_into_id, w.id)) FROM visits v JOIN workers w ON w.id = v.worker_id
     WHERE v.station_id = :station AND v.at >= :begins AND v.at < :ends AND v.worker_id IS NOT NULL AND EXISTS (
         SELECT FROM visit_lines l WHERE l.visit_id = v.id AND l.at >= v.at AND l.at < :ends
         AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id))
@@ -83,7 +95,8 @@ _LINES = """
     SELECT l.id, l.at, l.service, l.repeated, l.by_account_id, l.visit_id, l.visit_at, v.occupation, v.worker_id, w.name,
            r.line_id IS NOT NULL AS undone
     FROM visit_lines l JOIN visits v ON v.id = l.visit_id AND v.at = l.visit_at
-    LEFT JOIN workers w ON w.id = v.worker_id LEFT JOIN visit_reversals r ON r.line_id = l.id
+    LEFT JOIN workers k ON k.id = v.worker_id LEFT JOIN workers w ON w.id = coalesce(k.merged_into_id, k.id)
+    LEFT JOIN visit_reversals r ON r.line_id = l.id
 """
 
 
@@ -93,11 +106,14 @@ def _line(row: Any) -> Line:
 
 
 def list_lines_of_today(station_id: UUID, *, before: UUID | None = None, limit: int = 8) -> list[Line]:
-    """The newest lines of a station's day; ids are time-ordered, so ``before`` pages by them."""
+    """The newest lines of a station's day; ``before`` is the last line of the page before."""
     begins, ends = clock.day_bounds(clock.today())
     statement = (
         _LINES + " WHERE l.station_id = :station AND l.at >= :begins AND l.at < :ends"
-        " AND (CAST(:before AS uuid) IS NULL OR l.id < CAST(:before AS uuid)) ORDER BY l.at DESC, l.id DESC LIMIT :limit"
+        # What was entered later lies among the others by its time, so the page goes on from the pair.
+        " AND (CAST(:before AS uuid) IS NULL OR (l.at, l.id) < (SELECT b.at, b.id FROM visit_lines b"
+        " WHERE b.id = CAST(:before AS uuid) AND b.station_id = :station AND b.at >= :begins AND b.at < :ends))"
+        " ORDER BY l.at DESC, l.id DESC LIMIT :limit"
     )
     values = {"station": station_id, "begins": begins, "ends": ends, "before": before, "limit": limit}
     return [_line(row) for row in db.session.execute(sa.text(statement), values)]
@@ -113,15 +129,71 @@ def find_line(station_id: UUID, line_id: UUID) -> Line | None:
     return _line(row) if row else None
 
 
+def find_line_to_correct(station_id: UUID, line_id: UUID) -> Line | None:
+    """One line of the last hundred days at a station."""
+    row = db.session.execute(
+        sa.text(_LINES + " WHERE l.id = :line AND l.station_id = :station AND l.at > :since"),
+        {"line": line_id, "station": station_id, "since": clock.now() - CORRECT_WITHIN},
+    ).one_or_none()
+    return _line(row) if row else None
+
+
+def list_standing(worker_id: UUID, day: date) -> list[Standing]:
+    """Everything that stands for a person on a business day, anywhere, in order of time."""
+    begins, ends = clock.day_bounds(day)
+    rows = db.session.execute(
+        sa.text(
+            """
+            SELECT l.id, l.at, l.service, l.station_id, l.visit_id, l.visit_at FROM visits v
+            JOIN visit_lines l ON l.visit_id = v.id AND l.visit_at = v.at AND l.at >= :begins AND l.at < :ends
+            WHERE v.worker_id = :worker AND v.at >= :begins AND v.at < :ends
+              AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id) ORDER BY l.at, l.id
+            """
+        ),
+        {"worker": worker_id, "begins": begins, "ends": ends},
+    )
+    return [Standing(row.id, row.at, BasicService(row.service), row.station_id, row.visit_id, row.visit_at) for row in rows]
+
+
+# What a seal covers, one line of text a visit line; the sealing and the check of seals read the same.
+SEALED_TEXT = """string_agg(concat_ws('|', l.id, extract(epoch FROM l.at), l.visit_id, l.service, l.repeated), chr(10)
+                            ORDER BY l.id)"""
+
+
+def list_broken_seals(first: date, last: date) -> list[tuple[UUID, date, int]]:
+    """(station, day, part) of the seals of these days that no longer agree with their lines; none if all hold."""
+    rows = db.session.execute(
+        sa.text(
+            f"""
+            SELECT d.station_id, d.day, d.part FROM day_seals d
+            LEFT JOIN day_seals p ON p.station_id = d.station_id AND p.day = d.day AND p.part = d.part - 1
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS lines, {SEALED_TEXT} AS text FROM visit_lines l
+                WHERE l.station_id = d.station_id
+                  AND l.at >= CAST(d.day AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+                  AND l.at < CAST(d.day + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+                  AND coalesce(l.recorded_at, '-infinity') <= d.sealed_at
+                  AND (d.part = 0 OR l.recorded_at > p.sealed_at)) now
+            WHERE d.day BETWEEN :first AND :last AND (
+                now.lines <> d.lines OR (d.part > 0 AND p.digest IS NULL)
+                OR sha256(convert_to(concat_ws(chr(10), encode(p.digest, 'hex'), now.text), 'UTF8')) IS DISTINCT FROM d.digest)
+            ORDER BY d.day, d.station_id, d.part
+            """
+        ),
+        {"first": first, "last": last},
+    )
+    return [(row.station_id, row.day, row.part) for row in rows]
+
+
 def list_given_today(worker_id: UUID) -> list[Given]:
     """What a person received today, anywhere, without what was taken back."""
     begins, ends = clock.day_bounds(clock.today())
     rows = db.session.execute(
         sa.text(
-            """
+            f"""
             SELECT l.service, max(l.at) AS at FROM visits v
             JOIN visit_lines l ON l.visit_id = v.id AND l.visit_at = v.at AND l.at >= :begins AND l.at < :ends
-            WHERE v.worker_id = :worker AND v.at >= :begins AND v.at < :ends
+            WHERE v.worker_id IN {_SAME_PERSON} AND v.at >= :begins AND v.at < :ends
               AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id)
             GROUP BY l.service ORDER BY 2
             """
@@ -145,14 +217,17 @@ def footprint(worker_id: UUID) -> Footprint:
     month = clock.start_of(clock.first_of_month(clock.today()))
     row = db.session.execute(
         sa.text(
-            """
-            SELECT (SELECT count(*) FROM visits WHERE worker_id = :worker AND at >= :month AND at < :ends) AS this_month,
-                   (SELECT at FROM visits WHERE worker_id = :worker AND at < :begins ORDER BY at DESC LIMIT 1) AS last
+            f"""
+            SELECT coalesce(sum(m.n), 0) AS this_month, max(l.at) AS last FROM {_SAME_PERSON} me
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM visits v WHERE v.worker_id = me.id AND v.at >= :month AND v.at < :ends) m
+            LEFT JOIN LATERAL (
+                SELECT v.at FROM visits v WHERE v.worker_id = me.id AND v.at < :begins ORDER BY v.at DESC LIMIT 1) l ON true
             """
         ),
         {"worker": worker_id, "month": month, "begins": begins, "ends": ends},
     ).one()
-    return Footprint(row.this_month, row.last)
+    return Footprint(int(row.this_month), row.last)
 
 
 @dataclass
@@ -171,12 +246,15 @@ def list_visits_of_worker(worker_id: UUID, *, before: tuple[datetime, UUID] | No
     at, visit_id = before or (None, None)
     rows = db.session.execute(
         sa.text(
-            """
-            SELECT v.id, v.at, s.name, s.code FROM visits v JOIN stations s ON s.id = v.station_id
-            WHERE v.worker_id = :worker
-              AND (CAST(:at AS timestamptz) IS NULL OR (v.at, v.id) < (CAST(:at AS timestamptz), CAST(:id AS uuid)))
-              AND EXISTS (SELECT FROM visit_lines l WHERE l.visit_id = v.id AND l.at >= v.at
-                          AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id))
+            f"""
+            SELECT v.id, v.at, s.name, s.code FROM {_SAME_PERSON} me CROSS JOIN LATERAL (
+                SELECT v.id, v.at, v.station_id FROM visits v
+                WHERE v.worker_id = me.id
+                  AND (CAST(:at AS timestamptz) IS NULL OR (v.at, v.id) < (CAST(:at AS timestamptz), CAST(:id AS uuid)))
+                  AND EXISTS (SELECT FROM visit_lines l WHERE l.visit_id = v.id AND l.at >= v.at
+                              AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id))
+                ORDER BY v.at DESC, v.id DESC LIMIT :limit) v
+            JOIN stations s ON s.id = v.station_id
             ORDER BY v.at DESC, v.id DESC LIMIT :limit
             """
         ),
@@ -202,7 +280,7 @@ def list_visits_of_worker(worker_id: UUID, *, before: tuple[datetime, UUID] | No
 def count_visits_of_worker(worker_id: UUID, limit: int = 100) -> int:
     """How many visits a person made, counted up to ``limit``."""
     return db.session.scalar(
-        sa.text("SELECT count(*) FROM (SELECT FROM visits WHERE worker_id = :worker LIMIT :limit) v"),
+        sa.text(f"SELECT count(*) FROM (SELECT FROM visits WHERE worker_id IN {_SAME_PERSON} LIMIT :limit) v"),
         {"worker": worker_id, "limit": limit},
     )
 
@@ -244,3 +322,90 @@ def figures_of_week(actor: Actor) -> list[tuple[Text, int]]:
         (text(N_("visits with a known person")), sum(day.identified for day in days)),
         (text(N_("services given")), sum(day.lines for day in days)),
     ]
+
+
+# --- whom the counter has met ----------------------------------------------------------------------------------------
+
+MET_DAYS = 400
+
+
+@dataclass(frozen=True)
+class Met:
+    """Somebody who was served within scope: who, when last, and where."""
+
+    worker_id: UUID
+    at: datetime
+    station_name: str
+
+
+# The newest visit within scope of each whom the key fits: the key's index first, then each one's index on (worker, time).
+_MET = """
+    SELECT w.id AS worker_id, met.at, met.name AS station_name
+    FROM ({whom}) w CROSS JOIN LATERAL (
+        SELECT v.at, s.name FROM visits v JOIN stations s ON s.id = v.station_id
+        WHERE v.worker_id IN (SELECT p.id FROM workers p WHERE p.id = w.id OR p.merged_into_id = w.id) AND v.at >= :since
+          AND (CAST(:station AS text) IS NULL OR s.code = CAST(:station AS text))
+          AND EXISTS (SELECT FROM union_reach r WHERE r.union_id = s.union_id AND r.ancestor_id = ANY(CAST(:unions AS uuid[])))
+        ORDER BY v.at DESC LIMIT 1) met
+    ORDER BY met.at DESC, w.id LIMIT :limit
+"""
+_MET_BY_TAIL = sa.text(
+    _MET.format(whom="SELECT DISTINCT p.worker_id AS id FROM worker_phones p WHERE p.tail_index = :tail AND p.until IS NULL"
+               " AND coalesce(p.last_seen_at, p.since) >= :heard")
+)  # fmt: skip
+# A range, because an index on text serves it under any rule of order that goes by code points, as ours does.
+_MET_BY_NAME = sa.text(
+    _MET.format(
+        whom="SELECT DISTINCT coalesce(merged_into_id, id) AS id FROM workers"
+        " WHERE name >= :name AND name < :beyond AND starts_with(name, :name)"
+    )
+)
+
+
+def list_met(
+    actor: Actor, *, tail_index: bytes | None = None, name: str | None = None, station_code: str | None = None, limit: int = 11
+) -> list[Met]:
+    """People with a visit at stations within the actor's scope in the last 400 days, last seen first.
+
+    By the blind index of their phone's last four digits (of phones that were not silent for long), or by how their name
+    begins. ``station_code`` narrows the
+    scope to one station, as a paired device has it.
+    """
+    values = {"since": clock.now() - timedelta(days=MET_DAYS), "unions": list(actor.unions(Permission.SERVE)),
+              "station": station_code, "limit": limit}  # fmt: skip
+    if tail_index is not None:
+        rows = db.session.execute(_MET_BY_TAIL, values | {"tail": tail_index, "heard": clock.now() - SILENT_AFTER})
+    else:
+        rows = db.session.execute(_MET_BY_NAME, values | {"name": name, "beyond": f"{name}\U0010ffff"})
+    return [Met(row.worker_id, row.at, row.station_name) for row in rows]
+
+
+@dataclass(frozen=True)
+class Portions:
+    """A station's day in portions: visits by hour of the day, and lines by service; what was taken back does not count."""
+
+    by_hour: dict[int, int]
+    by_service: dict[BasicService, int]
+
+
+def portions_of_day(station_id: UUID, day: date) -> Portions:
+    """From the station's own index on time."""
+    begins, ends = clock.day_bounds(day)
+    rows = db.session.execute(
+        sa.text(
+            """
+            SELECT l.service, l.visit_id, min(v.at) AS at, count(*) AS lines
+            FROM visit_lines l JOIN visits v ON v.id = l.visit_id AND v.at = l.visit_at
+            WHERE l.station_id = :station AND l.at >= :begins AND l.at < :ends
+              AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id)
+            GROUP BY l.service, l.visit_id
+            """
+        ),
+        {"station": station_id, "begins": begins, "ends": ends},
+    ).all()
+    first = {row.visit_id: row.at for row in rows if row.at >= begins}
+    hours = Counter(at.astimezone(clock.SHANGHAI).hour for at in first.values())
+    services: Counter[str] = Counter()
+    for row in rows:
+        services[row.service] += row.lines
+    return Portions(dict(sorted(hours.items())), {BasicService(name): count for name, count in services.most_common()})

@@ -8,6 +8,7 @@ def prepare(app) -> None:
     from portal.unions.tree import queries as tree
 
     sessions.register("staff", queries.find_session)
+    sessions.register("host", queries.find_host_session)
     if queries.standing_staff not in tree.standing:
         tree.standing.append(queries.standing_staff)
     if views.tell_refusal not in access.on_refusal:

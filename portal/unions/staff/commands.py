@@ -98,6 +98,7 @@ def invite_again(*, account: Account, union_id: object, elsewhere: bool, by: By)
     """A fresh invitation: the old password, second factor and sessions end now. Answers the token. Raises Refused."""
     _whole_account(account, by, elsewhere=elsewhere)
     account.password_hash, account.totp = None, None
+    account.pin_hash = account.pin_set_at = None
     token = _new_invitation(account)
     sessions.close_all(_self(account))
     db.session.flush()
@@ -143,6 +144,36 @@ def change_password(*, account: Account, current: str, password: str, session_id
     sessions.close_all(_self(account), except_id=session_id)
     db.session.flush()
     audit.record("account.password_changed", by=by, subject=account, union_id=queries.find_home_union_id(account))
+
+
+def set_pin(*, account: Account, password: str, pin: str, by: By) -> None:
+    """Choose the PIN for paired tablets, after one's password. Who is signed in on a tablet stays. Raises Refused."""
+    if check_password(sign_in_name=account.sign_in_name, password=password, by=by) is None:
+        raise Refused([Problem("current", text(N_("This is not your present password.")), field="current")])
+    if problems := rules.problems_with_pin(pin):
+        raise Refused(problems)
+    account.pin_hash, account.pin_set_at = hasher.hash(pin), clock.now()
+    db.session.flush()
+    audit.record("account.pin_set", by=by, subject=account, union_id=queries.find_home_union_id(account))
+
+
+def remove_pin(*, account: Account, by: By) -> None:
+    """Take one's PIN away: no paired tablet knows it from now on."""
+    if account.pin_hash is None:
+        return
+    account.pin_hash = account.pin_set_at = None
+    db.session.flush()
+    audit.record("account.pin_removed", by=by, subject=account, union_id=queries.find_home_union_id(account))
+
+
+def check_pin(*, account: Account | None, pin: str, by: By) -> bool:
+    """Whether this is the open account's PIN: the same work whether there is such an account and PIN or not."""
+    known = account.pin_hash if account else None
+    try:
+        hasher.verify(known or _nobodys_hash(hasher), pin)
+    except (VerificationError, InvalidHashError):
+        return False
+    return known is not None and account.closed_at is None
 
 
 def disable_account(*, account: Account, union_id: object, elsewhere: bool, by: By) -> None:

@@ -21,6 +21,7 @@ class Account(db.Model):
     __table_args__ = (
         sa.CheckConstraint("sign_in_name = lower(sign_in_name)", name="sign_in_name_lower"),
         sa.CheckConstraint("(invitation_digest IS NULL) = (invited_until IS NULL)", name="invitation_whole"),
+        sa.CheckConstraint("(pin_hash IS NULL) = (pin_set_at IS NULL)", name="pin_whole"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -33,6 +34,8 @@ class Account(db.Model):
     invited_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    pin_hash: Mapped[str | None]
+    pin_set_at: Mapped[datetime | None]
 
     totp = Encrypted("totp")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class StaffActor(Signed):
     """A signed-in member of staff with today's appointments."""
 
     appointments: tuple[tuple[Role, UUID, str], ...] = ()  # role, union id, union name
+    device_station: str | None = None  # the station's code, on a tablet that is paired with it
     kind: str = field(default="staff", init=False)
 
     def may(self, permission: Permission) -> bool:
@@ -72,6 +73,15 @@ def find_session(values: dict[str, Any]) -> tuple[StaffActor, datetime] | None:
     first = rows[0]
     held = tuple((Role(row.role), row.union_id, row.union_name) for row in rows if row.role)
     return StaffActor(first.id, first.name, first.session_id, appointments=held), first.seen_at
+
+
+def find_host_session(values: dict[str, Any]) -> tuple[StaffActor, datetime] | None:
+    """As `find_session`, for the longer session of a host's phone: it carries that one role, whatever else is held."""
+    found = find_session(values)
+    if not found:
+        return None
+    held = tuple(one for one in found[0].appointments if one[0] is Role.HOST)
+    return replace(found[0], appointments=held), found[1]
 
 
 # What awaits somebody on the staff home: each room registers a function that answers (what, address, how many), or

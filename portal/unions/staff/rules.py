@@ -13,7 +13,7 @@ import pyotp
 from pyotp.utils import strings_equal
 
 from portal import crypto
-from portal.access import Role
+from portal.access import Permission, Role
 from portal.types import N_, Problem, text
 
 SHORTEST, LONGEST = 12, 256
@@ -60,6 +60,35 @@ def problems_with_password(password: str, *, names: Iterable[str] = ()) -> list[
     own = {name.casefold() for name in names if name}
     if plain in COMMON or _in_a_row(plain) or plain in own or any(plain == name * 2 for name in own):
         return problem("common", N_("Many people use this one, so it is tried first. Choose something of your own."))
+    return []
+
+
+# Tried first by whoever guesses, besides signs in a row, one sign over and over, and years.
+_COMMON_PINS = """
+    1314 3344 5201 5210 2580 0852 1122 1221 1688 5168 1369 2468 1357 6789
+    520131 131452 201314 112233 123321 147258 159357 258369 168888 888168 654123 142857
+"""
+COMMON_PINS = frozenset(_COMMON_PINS.split())
+
+
+def _is_a_day(pin: str) -> bool:
+    """A year (1930-2039), or six digits that are a year and month or a day: birthdays are guessed first."""
+    if len(pin) == 4:
+        return 1930 <= int(pin) < 2040
+    if len(pin) == 6:
+        middle, last = int(pin[2:4]), int(pin[4:])
+        return (1930 <= int(pin[:4]) < 2040 and 1 <= last <= 12) or (1 <= middle <= 12 and 1 <= last <= 31)
+    return False
+
+
+def problems_with_pin(pin: str) -> list[Problem]:
+    """Whether a personal PIN may be chosen: four to six digits, and none of those that are tried first."""
+    if not re.fullmatch(r"[0-9]{4,6}", pin, flags=re.ASCII):
+        return [Problem("pin", text(N_("Four to six digits, nothing else.")), field="pin")]
+    over_and_over = any(pin == (pin[:size] * 6)[: len(pin)] for size in (1, 2, 3))
+    if over_and_over or _in_a_row(pin) or pin in COMMON_PINS or _is_a_day(pin):
+        says = N_("This one is guessed early: no years or dates, no digits in a row or repeated. Six digits are best.")
+        return [Problem("weak", text(says), field="pin")]
     return []
 
 
@@ -177,3 +206,28 @@ def demo_code(secret: str, seconds: float, last_step: int) -> str:
 def only_serves(roles: Iterable[Role]) -> bool:
     """Whether somebody works at a counter and nowhere else, so that the counter is their first page."""
     return set(roles) == {Role.OPERATOR}
+
+
+def only_counts(roles: Iterable[Role]) -> bool:
+    """Whether somebody counts at a host's counter and does nothing else: their session is that of their own phone."""
+    return set(roles) == {Role.HOST}
+
+
+# --- the staff home ------------------------------------------------------------------------------------------------
+
+# What each permission opens: endpoint, title, what it is good for. Rooms that are not there are passed over.
+CARDS = (
+    (Permission.SERVE, "desk.index", N_("Desk"), N_("Serve whoever comes in, one tap each.")),
+    (Permission.COUNT_VISITS, "host.index", N_("Counter"), N_("Count who comes in, and check a code.")),
+    (Permission.PAIR_DEVICES, "shifts.stations_index", N_("Screens and shifts"), N_("Tablets at counters, and who stood there.")),
+    (Permission.VIEW_APPLICATIONS, "applications.index", N_("Applications"), N_("People who would like to join.")),
+    (Permission.VIEW_MEMBERS, "members.index", N_("Members"), N_("Who belongs to your unions.")),
+    (Permission.MERGE_WORKERS, "merging.duplicates", N_("Likely duplicates"), N_("People who may be on record twice.")),
+    (Permission.VIEW_BUDGETS, "budgets.index", N_("Budgets"), N_("What may be spent, what was, and from which money.")),
+    (Permission.KEEP_STATIONS, "stations.staff_index", N_("Stations"), N_("Where they are, when they are open.")),
+    (Permission.KEEP_STATIONS, "upkeep.index", N_("Reports from stations"), N_("What is wrong at a door, and its clock.")),
+    (Permission.KEEP_STATIONS, "inspections.index", N_("Inspections"), N_("One station, one sheet, two signatures.")),
+    (Permission.VIEW_UNIONS, "unions.index", N_("Unions"), N_("Your part of the union tree.")),
+    (Permission.MANAGE_STAFF, "staff.accounts", N_("Accounts"), N_("Who works here, in which role, until when.")),
+    (Permission.VIEW_AUDIT, "trail.index", N_("Audit"), N_("Who did what, and whether the record is whole.")),
+)

@@ -68,7 +68,7 @@ def _sign_in_page(form: Form, draw: Any = page) -> Response:
 
 
 def _first_address(roles: Iterable[access.Role]) -> str:
-    return url_for("desk.index" if rules.only_serves(roles) else "staff.home")
+    return url_for("desk.index" if rules.only_serves(roles) else "host.index" if rules.only_counts(roles) else "staff.home")
 
 
 @bp.get("/staff/sign-in")
@@ -159,7 +159,7 @@ def _enter(account: Account, next_address: str = "") -> Response:
         return done(url_for("staff.sign_in"), says, "warning")
     if who := access.actor():
         sessions.close_session(who.session_id)
-    sessions.open_session("staff", account.id)
+    sessions.open_session("host" if rules.only_counts(roles) else "staff", account.id)
     commands.note_sign_in(account=account, by=access.By("staff", account.id))
     return redirect(next_address or _first_address(roles), 303)
 
@@ -176,17 +176,6 @@ def sign_out() -> Response:
 
 # --- one's own -----------------------------------------------------------------------------------------------------
 
-# What each permission opens: endpoint, title, what it is good for. Rooms that are not there are passed over.
-CARDS = (
-    (Permission.SERVE, "desk.index", N_("Desk"), N_("Serve whoever comes in, one tap each.")),
-    (Permission.VIEW_APPLICATIONS, "applications.index", N_("Applications"), N_("People who would like to join.")),
-    (Permission.VIEW_MEMBERS, "members.index", N_("Members"), N_("Who belongs to your unions.")),
-    (Permission.KEEP_STATIONS, "stations.staff_index", N_("Stations"), N_("Where they are, when they are open.")),
-    (Permission.VIEW_UNIONS, "unions.index", N_("Unions"), N_("Your part of the union tree.")),
-    (Permission.MANAGE_STAFF, "staff.accounts", N_("Accounts"), N_("Who works here, in which role, until when.")),
-    (Permission.VIEW_AUDIT, "trail.index", N_("Audit"), N_("Who did what, and whether the record is whole.")),
-)
-
 
 @bp.get("/staff")
 @requires(Permission.STAFF_HOME)
@@ -196,7 +185,7 @@ def home() -> Response:
     unions = _("%(count)s unions", count=number(tree.count_within(who))) if who.may(Permission.VIEW_UNIONS) else ""
     cards = [
         (url_for(endpoint), _(title), _(use), unions if endpoint == "unions.index" else "")
-        for permission, endpoint, title, use in CARDS
+        for permission, endpoint, title, use in rules.CARDS
         if who.may(permission) and endpoint in current_app.view_functions
     ]
     return page("unions/staff/home.html", cards=cards, awaiting=queries.list_awaiting(who), figures=queries.list_figures(who))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -16,10 +16,10 @@ from portal.members.memberships import queries as memberships
 from portal.members.memberships.models import Membership
 from portal.members.workers import commands as worker_commands
 from portal.members.workers import queries as workers
-from portal.members.workers.models import Worker
+from portal.members.workers.models import Purpose, Worker
 from portal.outbox import Message
 from portal.types import Refused, new_id
-from tests.factories.joining import make_application, make_invitation, make_member, written
+from tests.factories.joining import agree_to_contact, make_application, make_invitation, make_member, written
 from tests.factories.staff import make_account
 from tests.factories.unions import small_tree
 from tests.factories.workers import make_id_number, make_phone, make_worker
@@ -60,6 +60,7 @@ def count(db, model) -> int:
 
 
 def invite(worker, by=SYSTEM, county="410105"):
+    worker_commands.give_consent(worker=worker, purpose=Purpose.CONTACT, notice_version="1", channel="test", by=SYSTEM)
     return commands.invite(worker=worker, visit_id=new_id(), visit_at=clock.now(), station_id=None, county_code=county, by=by)
 
 
@@ -100,6 +101,7 @@ def test_an_invitation_says_who_invited_and_is_good_for_thirty_days(db, tree):
 
 def test_not_now_is_asked_again_after_thirty_days_and_never_is_never(db, tree):
     worker = make_worker()
+    agree_to_contact(worker)
     visit = {"visit_id": new_id(), "visit_at": clock.now(), "station_id": None, "county_code": "410105"}
     commands.decline_invitation(worker=worker, never=False, by=SYSTEM, **visit)
     db.session.commit()
@@ -114,6 +116,60 @@ def test_not_now_is_asked_again_after_thirty_days_and_never_is_never(db, tree):
             invite(worker)
     outcomes = list(db.session.scalars(sa.select(Invitation.outcome).order_by(Invitation.created_at)))
     assert outcomes == [InvitationOutcome.NOT_NOW, InvitationOutcome.NEVER]
+
+
+AT_NIGHT = datetime(2026, 3, 1, 23, 59, tzinfo=clock.SHANGHAI)  # 15:59 UTC: the day in Henan decides, not the one in UTC
+
+
+@pytest.mark.parametrize(
+    ("moment", "problems"),
+    [
+        (datetime(2026, 3, 30, 23, 59, tzinfo=clock.SHANGHAI), ["asked_lately"]),  # day 29
+        (datetime(2026, 3, 31, 0, 0, tzinfo=clock.SHANGHAI), []),  # day 30 begins at midnight in Henan
+        (datetime(2026, 3, 30, 16, 0, tzinfo=UTC), []),  # the same moment
+    ],
+)
+@pytest.mark.parametrize("refused", [False, True])
+def test_the_thirtieth_day_begins_at_midnight_in_henan(db, tree, moment, problems, refused):
+    worker = make_worker()
+    agree_to_contact(worker)
+    with clock.stopped_at(AT_NIGHT):
+        if refused:
+            visit = {"visit_id": new_id(), "visit_at": clock.now(), "station_id": None, "county_code": "410105"}
+            commands.decline_invitation(worker=worker, never=False, by=SYSTEM, **visit)
+        else:
+            invite(worker)
+        db.session.commit()
+    with clock.stopped_at(moment):
+        assert [problem.code for problem in queries.problems_with_inviting(worker.id)] == problems
+
+
+def test_an_old_invitation_answered_late_counts_from_its_answer(db, tree):
+    worker = make_worker()
+    with clock.stopped_at(AT_NIGHT):
+        token = invite(worker)
+        db.session.commit()
+    with clock.stopped_at(AT_NIGHT + timedelta(days=20)):
+        commands.answer_invitation(invitation=queries.find_invitation(token), never=False, by=SYSTEM)
+        db.session.commit()
+    with clock.stopped_at(AT_NIGHT + timedelta(days=49)):
+        assert [problem.code for problem in queries.problems_with_inviting(worker.id)] == ["asked_lately"]
+    with clock.stopped_at(AT_NIGHT + timedelta(days=50)):
+        assert queries.problems_with_inviting(worker.id) == []
+
+
+def test_without_consent_an_invitation_is_refused_but_a_no_is_kept(db, tree):
+    worker = make_worker()
+    visit = {"visit_id": new_id(), "visit_at": clock.now(), "station_id": None, "county_code": "410105", "by": SYSTEM}
+    with pytest.raises(Refused) as refused:
+        commands.invite(worker=worker, **visit)
+    assert refused.value.problems[0].code == "no_consent"
+    commands.decline_invitation(worker=worker, never=False, **visit)
+    agree_to_contact(worker)
+    assert [problem.code for problem in queries.problems_with_inviting(worker.id)] == ["asked_lately"]
+    worker_commands.withdraw_consent(worker=worker, purpose=Purpose.CONTACT, by=SYSTEM)
+    with clock.stopped_at(clock.now() + timedelta(days=31)):
+        assert [problem.code for problem in queries.problems_with_inviting(worker.id)] == ["no_consent"]
 
 
 def test_where_no_federation_stands_the_nearest_union_is_home(db, tree):

@@ -21,7 +21,7 @@ def codes(problems) -> list[str]:
 
 
 def inviting(**known) -> list[str]:
-    return codes(rules.problems_with_inviting(rules.Standing(**known), today=TODAY))
+    return codes(rules.problems_with_inviting(rules.Standing(**({"may_be_contacted": True} | known)), today=TODAY))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,11 @@ def test_thirty_days_between_two_invitations(asked, problems):
 )
 def test_an_open_application_is_enough(status, problems):
     assert inviting(open_status=status) == problems
+
+
+def test_without_consent_to_be_contacted_nobody_is_invited():
+    assert inviting(may_be_contacted=False) == ["no_consent"]
+    assert inviting(may_be_contacted=False, last_asked_on=TODAY) == ["asked_lately"]
 
 
 def test_never_means_never_and_members_are_told():

@@ -164,12 +164,32 @@ def test_one_open_contact_for_one_phone_and_one_screen_card(db):
     worker = make_worker(card=True)
     copy = "INSERT INTO worker_phones (id, worker_id, phone_cipher, phone_index, tail_index, since) SELECT gen_random_uuid(), worker_id, phone_cipher, phone_index, tail_index, since FROM worker_phones"  # noqa: E501
     refuses(db, "uq_worker_phones_open", sa.text(copy))
-    card = "INSERT INTO worker_cards (id, worker_id, kind, code_cipher, code_index, issued_at) SELECT gen_random_uuid(), worker_id, kind, code_cipher, {index}, issued_at FROM worker_cards"  # noqa: E501
-    refuses(db, "uq_worker_cards_screen", sa.text(card.format(index="'\\x01'")))
+    card = "INSERT INTO worker_cards (id, worker_id, kind, handle, issued_at) SELECT gen_random_uuid(), worker_id, kind, {handle}, issued_at FROM worker_cards"  # noqa: E501
+    refuses(db, "uq_worker_cards_screen", sa.text(card.format(handle="'234567892'")))
     db.session.execute(sa.update(WorkerCard).values(revoked_at=clock.now()))
     db.session.commit()
-    refuses(db, "uq_worker_cards_code_index", sa.text(card.format(index="code_index")))
+    refuses(db, "uq_worker_cards_handle", sa.text(card.format(handle="handle")))
     assert queries.find_card(worker.id) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("handle = NULL", "ck_worker_cards_screen_has_handle"),
+        ("kind = 'printed', handle = NULL", "ck_worker_cards_printed_has_code"),
+        ("code_cipher = 'x'", "ck_worker_cards_code_indexed"),
+    ],
+)
+def test_a_card_has_what_its_kind_needs(db, change, constraint):
+    make_worker(card=True)
+    refuses(db, constraint, sa.text(f"UPDATE worker_cards SET {change}"))
+
+
+def test_a_printed_code_is_there_once(db):
+    commands.issue_printed_card(worker=make_worker(), by=SYSTEM)
+    db.session.commit()
+    twice = "INSERT INTO worker_cards (id, worker_id, kind, code_cipher, code_index, issued_at) SELECT gen_random_uuid(), worker_id, kind, code_cipher, code_index, issued_at FROM worker_cards"  # noqa: E501
+    refuses(db, "uq_worker_cards_code_index", sa.text(twice))
 
 
 def test_dates_that_cannot_be(db):

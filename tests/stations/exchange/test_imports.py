@@ -14,8 +14,8 @@ from portal.access import SYSTEM
 from portal.audit import AuditEntry
 from portal.db import db as database
 from portal.stations.exchange import imports
-from portal.stations.exchange.exports import WORDS
 from portal.stations.exchange.models import StationImport
+from portal.stations.exchange.rules import WORDS, key
 from portal.stations.register import queries
 from portal.stations.register.models import (
     CoordinateSystem,
@@ -139,7 +139,7 @@ def test_a_changed_row_changes_its_station_only(tree):
     station = queries.find_by_code("410105-0001")
     assert (hours_as_text(station.hours), station.phone) == ("08:00-22:00", None)
     entry = AuditEntry.query.filter_by(action="station.changed").one()
-    assert entry.details["changes"] == {"phone": ["…6000", None], "hours": ["24小时", "08:00-22:00"]}
+    assert entry.details["changes"] == {"phones": [["…6000"], []], "hours": ["24小时", "08:00-22:00"]}
 
 
 def test_a_column_that_is_missing_leaves_what_is_there(tree):
@@ -182,7 +182,7 @@ def test_a_code_one_brings_along_is_kept(tree):
         ("经度", "", "Longitude and latitude belong together."),
         ("经度", "13.6", "This point is not in China."),
         ("坐标系", "北京54", "坐标系: “北京54” is not a word we know here."),
-        ("开放时间", "工作日开放", "开放时间: “工作日开放” was not understood."),
+        ("开放时间", "工作日开放", "开放时间: “工作日开放” does not say at what times."),
         ("设施", "饮水机、游泳池", "设施: “游泳池” is not a word we know here."),
         ("服务", "按摩", "服务: “按摩” is not a word we know here."),
         ("电话", "找老王", "“找老王” is not a phone number that can be dialled."),
@@ -262,7 +262,7 @@ def test_every_word_can_be_written_and_read(tree):
         owners = {}
         for word, said in spellings.items():
             for one in said:
-                assert owners.setdefault(imports._key(one), word) is word, one
+                assert owners.setdefault(key(one), word) is word, one
 
 
 # --- command line, two at once -----------------------------------------------------------------------

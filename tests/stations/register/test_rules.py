@@ -9,7 +9,7 @@ import pytest
 
 from portal.stations.hours.rules import ALWAYS, Stretch
 from portal.stations.register import rules
-from portal.stations.register.models import NEXT_STATUSES, CoordinateSystem, StationStatus
+from portal.stations.register.models import NEXT_STATUSES, CoordinateSystem, OpeningHours, Station, StationStatus
 from portal.stations.register.rules import StationValues
 
 NOON = datetime(2026, 11, 16, 4, 0, tzinfo=UTC)
@@ -24,7 +24,7 @@ NOON = datetime(2026, 11, 16, 4, 0, tzinfo=UTC)
     ],
 )
 def test_a_shut_station_says_why_whatever_its_hours(status, sentence, light):
-    opening = rules.opening(ALWAYS, status, NOON)
+    opening = rules.opening(Station(status=status, hours=[OpeningHours(**vars(one)) for one in ALWAYS]), NOON)
     assert (str(opening.says), opening.light) == (sentence, light)
 
 
@@ -52,11 +52,11 @@ POINT = {"lng": Decimal("113.67"), "lat": Decimal("34.80"), "crs": CoordinateSys
         ({"stars": 6}, ["stars_wrong"]),
         ({"area_m2": Decimal(0)}, ["area_m2_wrong"]),
         ({"capacity": -1}, ["capacity_wrong"]),
-        ({"phone": "0371-65506000"}, []),
-        ({"phone": "13800138000"}, []),
-        ({"phone": "12351"}, []),
-        ({"phone": "0371-65506000-801"}, []),
-        ({"phone": "找老王"}, ["phone_wrong"]),
+        ({"phones": (("0371-65506000", None),)}, []),
+        ({"phones": (("13800138000", None),)}, []),
+        ({"phones": (("12351", None),)}, []),
+        ({"phones": (("0371-65506000-801", None),)}, []),
+        ({"phones": (("找老王", None),)}, ["phone_wrong"]),
         ({"hours": (Stretch(0, 0, 900), Stretch(0, 800, 1000))}, ["hours_overlap"]),
         ({"hours": (Stretch(0, 0, 1441),)}, ["hours_not_whole"]),
     ],

@@ -1,0 +1,1 @@
+"""Programmes and the money behind them."""

@@ -1,0 +1,13 @@
+"""A union's budget of a year: its lines, its versions, how it is carried out."""
+
+
+def prepare(app) -> None:
+    """Register this room with an application."""
+    from portal.unions.staff.queries import awaiting
+    from portal.welfare.budgets import models, queries, views  # noqa: F401 - importing models registers their tables
+    from portal.welfare.ledger.queries import cause_pages
+
+    if queries.awaiting not in awaiting:
+        awaiting.append(queries.awaiting)
+    cause_pages.update(views.CAUSES)
+    app.register_blueprint(views.bp)

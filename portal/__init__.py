@@ -27,6 +27,7 @@ ROOMS = (
     "portal.stations.door",
     "portal.desk.shifts",
     "portal.desk.host",
+    "portal.desk.cards",
     "portal.desk.handouts",
     "portal.desk.paper",
     "portal.desk.offline",

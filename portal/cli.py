@@ -118,15 +118,21 @@ def audit() -> None:
 
 @audit.command("verify")
 def audit_verify() -> None:
-    """Walk the sealed chain; names the first broken entry and ends with 1 if there is one."""
+    """Walk the sealed chain and the seals of closed days; names what is broken and ends with 1 if anything is."""
+    from datetime import date
+
     from portal.audit import verify
+    from portal.stations.visits.queries import list_broken_seals
 
     app = application()
     with app.app_context():
-        verdict = verify(app.config["SETTINGS"].instance)
+        verdict, days = verify(app.config["SETTINGS"].instance), list_broken_seals(date.min, date.max)
     click.echo(f"{verdict.sealed} entries sealed, {verdict.unsealed} waiting to be sealed.")
     click.echo(verdict.broken or "The chain is whole.")
-    sys.exit(1 if verdict.broken else 0)
+    for station, day, part in days:
+        click.echo(f"The seal of {day}, part {part}, station {station}, does not agree with the lines of that day.")
+    click.echo("The seals of closed days do not all hold." if days else "The seals of closed days hold.")
+    sys.exit(1 if verdict.broken or days else 0)
 
 
 @main.group()

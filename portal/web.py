@@ -36,6 +36,7 @@ from htmx_flask import Htmx
 from sqlalchemy.exc import NoResultFound
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from portal import access, idempotency
 from portal.access import public
@@ -475,6 +476,8 @@ def prepare(app: Flask, settings: Settings) -> None:
         TEMPLATES_AUTO_RELOAD=False,
     )
     app.url_map.strict_slashes = False
+    # No column holds a greater number, so nothing can stand there.
+    app.url_map.converters["int"] = functools.partial(IntegerConverter, max=2**31 - 1)
     app.ensure_sync = lambda function: function  # Flask asks at every hook of every request; nothing here is async
     app.session_interface = PageCookie()
     csrf.init_app(app)

@@ -1,6 +1,7 @@
-"""`portal worker`: what is done apart from requests — messages, sealing, partitions, retention.
+"""`portal worker`: what is done apart from requests — messages, large workbooks, sealing, partitions, retention.
 
-Any number of workers may run: messages are taken with SKIP LOCKED, sealing and the nightly work hold an advisory lock.
+Any number of workers may run: messages and workbooks are taken with SKIP LOCKED, sealing and the nightly work
+hold an advisory lock.
 """
 
 from __future__ import annotations
@@ -11,14 +12,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask import current_app
+from flask_babel import force_locale
 
 from portal import audit, clock, outbox, retention
-from portal.access import SYSTEM
+from portal.access import ROLES, SYSTEM, By, Permission
 from portal.db import UNREACHABLE, db, transactional
+from portal.i18n import in_language
+from portal.stations.exchange import commands as exchange
+from portal.stations.exchange import imports
+from portal.stations.exchange import queries as staged_files
+from portal.stations.exchange.models import ImportJob, LoadStatus, StagedImport
 from portal.stations.visits import commands as visits
+from portal.tables import Unreadable
+from portal.types import N_, text
+from portal.unions.staff import queries as staff
 
 log = logging.getLogger("portal.worker")
 MONTHS_AHEAD = 3
@@ -41,6 +52,63 @@ def send_messages() -> int:
     while sent < BATCH and one():
         sent += 1
     return sent
+
+
+def load_workbook() -> bool:
+    """Load the next large workbook that waits, in one transaction; answers whether there was one.
+
+    One that fails waits again and is given up after three tries; nothing of it stays in the register.
+    """
+    taken: list[tuple[UUID, int, str]] = []
+    try:
+        return transactional(_load_next)(taken)
+    except Exception as trouble:
+        for staged_id, tries, language in taken:
+            says = text(N_("Something went wrong on our side. Nothing was changed; try again, or send a smaller file."))
+            says = trouble.says if isinstance(trouble, Unreadable) else says
+            over = tries >= exchange.TRIES or isinstance(trouble, Unreadable | PermissionError)
+            status = LoadStatus.FAILED if over else LoadStatus.WAITING
+            reason = in_language(language, says) if over else None
+            exchange.note_progress(staged_id=staged_id, status=status, reason=reason, done=0, by=SYSTEM)
+        raise
+
+
+def _load_next(taken: list[tuple[UUID, int, str]]) -> bool:
+    found = staged_files.take_staged()
+    if found is None:
+        return False
+    staged, job = found
+    taken.append((staged.id, job.tries + 1, job.language))
+    if job.tries >= exchange.TRIES:
+        raise RuntimeError("the worker ended three times while it loaded this workbook")
+    exchange.note_progress(staged_id=staged.id, status=LoadStatus.LOADING, tries=job.tries + 1, done=0, by=SYSTEM)
+    with force_locale(job.language):
+        _load(staged, job)
+    return True
+
+
+def _load(staged: StagedImport, job: ImportJob) -> None:
+    """Load a file in the name of whoever sent it, if they may still do so."""
+
+    def tell(done: int) -> None:
+        exchange.note_progress(staged_id=staged_id, done=min(done, total), by=SYSTEM)
+
+    staged_id, total, account = staged.id, job.total, staff.find_account(staged.account_id)
+    held = [one for one in staff.list_held(account) if one.starts_on <= clock.today()] if account else []
+    roots = tuple({one.union_id for one in held if Permission.KEEP_STATIONS in ROLES[one.role]})
+    if not roots:
+        raise PermissionError("whoever sent this workbook keeps no stations any more")
+    _outcome, kept = imports.load(
+        staged_files.content_of(staged),
+        union=staged_files.union_of(staged),
+        roots=roots,
+        by=By("staff", staged.account_id),
+        file_name=staged.file_name,
+        sheet=staged.sheet,
+        crs=staged.crs,
+        tell=tell,
+    )
+    exchange.finish_job(job=job, kept=kept, by=SYSTEM)
 
 
 @transactional
@@ -94,6 +162,8 @@ HOURLY = (make_partitions, seal_days, apply_retention)
 def run_once() -> None:
     """Do everything that is due, once."""
     send_messages()
+    while load_workbook():
+        pass
     if seal_audit():
         write_audit_head()
     for job in HOURLY:
@@ -109,13 +179,14 @@ def run(stop: threading.Event | None = None) -> None:
     next_hourly = 0.0
     while not stop.is_set():
         busy = _attempt(send_messages)
+        loaded = _attempt(load_workbook)
         if _attempt(seal_audit) not in (0, FAILED):
             _attempt(write_audit_head)
         if time.monotonic() >= next_hourly:
             fine = [_attempt(job) is not FAILED for job in HOURLY]
             next_hourly = time.monotonic() + (HOUR if all(fine) else 10)
         db.session.remove()
-        stop.wait(0 if busy == BATCH else 1)
+        stop.wait(0 if busy == BATCH or loaded is True else 1)
 
 
 def _attempt(job: Callable):

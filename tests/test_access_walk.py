@@ -20,7 +20,6 @@ from flask import Blueprint
 from portal import audit, clock, create_app
 from portal.access import ROLES, SYSTEM, By, Permission, Role, requires
 from portal.db import db
-from portal.desk.shifts.views import OFFERED_AT_THE_COUNTER
 from portal.stations.inspections.queries import list_answers
 from portal.stations.register.models import Station
 from portal.unions.staff.models import Account
@@ -322,9 +321,7 @@ def test_a_paired_screen_opens_its_own_counter_and_nothing_else(house):
         for scope in SCOPES if rule.arguments else ("own",):
             answer = send(screen, rule, address_of(house.app, rule, house.things[scope]), inspect=False)
             where = f"{rule.methods} {rule.rule} on {scope}: {answer.status_code}"
-            if rule.endpoint in OFFERED_AT_THE_COUNTER:
-                expected = answer.status_code != 403
-            elif permission not in (Permission.SERVE, Permission.STAFF_HOME) or not rule.rule.startswith(("/desk", "/staff")):
+            if permission not in (Permission.SERVE, Permission.STAFF_HOME) or not rule.rule.startswith(("/desk", "/staff")):
                 expected = answer.status_code == 403
             elif rule.endpoint in ("desk.index", "staff.home"):
                 expected = answer.status_code == 302 and answer.location == here

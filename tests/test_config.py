@@ -39,7 +39,7 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
 
 
 def test_two_at_once_get_the_same_secret(tmp_path):
-    path, made, start = tmp_path / "secret", [], threading.Barrier(8)
+    path, made, start = tmp_path / "secret", [], threading.Barrier(8, timeout=30)
 
     def make(n: int):
         start.wait()

@@ -65,7 +65,7 @@ def test_two_workers_send_a_message_once(app, db):
     for _ in range(20):
         outbox.post("test", to="13800138000", body="x")
     db.session.commit()
-    sent, start = [], threading.Barrier(4)
+    sent, start = [], threading.Barrier(4, timeout=30)
 
     def work():
         with app.app_context():

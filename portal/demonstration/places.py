@@ -246,7 +246,7 @@ def _place(rng: random.Random, county: County, town: tuple[str, str, str], numbe
         name=f"{short}{word}{SUFFIX[kind]}",
         kind=kind,
         county_code=county.code,
-        address=f"{county.city}{county.name}{full}{rng.choice(host.spots)}",
+        address=f"{full}{rng.choice(host.spots)}",
         town_code=code,
         tier=StationTier.POINT if full.endswith("乡") or kind is K.MOBILE else StationTier.STATION,
         grade=grade,
@@ -312,7 +312,7 @@ def _show_pieces(places: list[Place], every: list[County]) -> None:
         grade=StationGrade.SMART_24H,
         stars=5,
         town_code=street,
-        address=f"郑州市金水区{full}邮政营业厅一楼",
+        address=f"{full}邮政营业厅一楼",
         host_name="花园路邮政营业厅",
         lng=Decimal("113.678600"),
         lat=Decimal("34.790500"),
@@ -321,9 +321,7 @@ def _show_pieces(places: list[Place], every: list[County]) -> None:
     )
     places[0].pull = 9.0
     drivers = next(one for one in places if one.county == HOME_COUNTY and one.values.kind is K.DRIVERS_HOME)
-    drivers.values = _changed(
-        drivers.values, name="北三环司机之家", address="郑州市金水区北三环物流园司机服务区", host_name="北三环物流园"
-    )
+    drivers.values = _changed(drivers.values, name="北三环司机之家", address="北三环物流园司机服务区", host_name="北三环物流园")
     drivers.pull = 4.0
 
 

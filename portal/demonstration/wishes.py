@@ -35,8 +35,11 @@ def make(doors: list[Place], seed: str, now: datetime) -> int:
         # Twelve in the county where the demonstration's staff work, the others around it.
         county = counties[0] if number < len(SPOTS) else counties[1 + (number - len(SPOTS)) % max(1, min(20, len(counties) - 1))]
         state, wish = states[number % len(states)], None
-        for turn in range(1 + int(rng.paretovariate(1.1)) % 9):
-            with clock.stopped_at(now - timedelta(days=rng.randrange(2, 60), minutes=rng.randrange(1440))):
+        times = [
+            timedelta(days=rng.randrange(2, 60), minutes=rng.randrange(1440)) for _ in range(1 + int(rng.paretovariate(1.1)) % 9)
+        ]
+        for turn, ago in enumerate(sorted(times, reverse=True)):
+            with clock.stopped_at(now - ago):
                 wish = commands.wish(values=_values(county, SPOTS[number % len(SPOTS)], turn, rng), by=VISITOR, is_demo=True)
             voices += 1
         if state is not WishState.NEW and wish.state is WishState.NEW:

@@ -15,6 +15,7 @@ from portal.access import Permission, requires
 from portal.desk import commands, forms, queries, rules
 from portal.i18n import say
 from portal.members.joining import commands as joining
+from portal.members.joining.queries import find_invitation
 from portal.members.workers import commands as worker_commands
 from portal.members.workers import queries as workers
 from portal.members.workers import rules as worker_rules
@@ -56,6 +57,11 @@ def _station(code: str) -> Station:
 def _gives(station: Station) -> BasicService | None:
     """What a scan gives in this tab: the station's default service, unless it was switched to asking."""
     return None if request.values.get("gives") == "ask" else rules.default_of(station.default_service)
+
+
+def _asking() -> dict[str, str]:
+    """The choice to ask first goes along in the address, for browsers in which no script keeps it."""
+    return {"gives": "ask"} if request.values.get("gives") == "ask" else {}
 
 
 def _desk(station: Station, *, status: int = 200, **context: Any) -> Response:
@@ -219,7 +225,7 @@ def register(code: str) -> Response:
         service=BasicService(form.service.data), key=request.form["key"], unions=_unions(),
         another=another, by=access.by(),
     )  # fmt: skip
-    return done(url_for("desk.desk", code=code, line=logged.line_id))
+    return done(url_for("desk.desk", code=code, line=logged.line_id, **_asking()))
 
 
 # --- giving, and taking back ---------------------------------------------------------------------------------------
@@ -242,7 +248,7 @@ def log(code: str) -> Response:
         abort(404)
     here = url_for("desk.desk", code=code)
     if not is_fragment_request():
-        return redirect(f"{here}?line={logged.line_id}", 303)
+        return redirect(url_for("desk.desk", code=code, line=logged.line_id, **_asking()), 303)
     name = _who(tap, logged)
     return fragment("desk/_logged.html", "logged", here=here, tap=tap, logged=logged, name=name, key=idempotency_key())
 
@@ -267,7 +273,7 @@ def undo(code: str) -> Response:
         )  # fmt: skip
     except visit_commands.CannotUndo as refusal:
         flash(say(refusal.problems[0]), "error")
-    return done(url_for("desk.desk", code=code, line=request.form["line"]))
+    return done(url_for("desk.desk", code=code, line=request.form["line"], **_asking()))
 
 
 # --- first aid -----------------------------------------------------------------------------------------------------
@@ -394,6 +400,8 @@ def invite(code: str) -> Response:
 def invitation(code: str, token: str) -> Response:
     """The invitation's QR code, to be scanned with the worker's own phone."""
     station = _station(code)
+    if find_invitation(token) is None:
+        abort(404)
     address = url_for("join.open", token=token, _external=True)
     picture = segno.make(address, error="m").svg_inline(scale=6, border=2, omitsize=True, svgclass="qr", lineclass=None)
     return page("desk/invitation.html", station=station, address=address, picture=Markup(picture),  # noqa: S704 - drawn by segno

@@ -39,7 +39,7 @@ STAFF_BAR = (
         N_("Stations"),
         "stations.staff_index",
         Permission.KEEP_STATIONS,
-        ("stations", "upkeep", "inspections", "coverage", "printing", "wishes"),
+        ("stations", "closures", "portraits", "exchange", "upkeep", "inspections", "coverage", "printing", "wishes"),
     ),
     (N_("Budgets"), "budgets.index", Permission.VIEW_BUDGETS, ("budgets", "sources", "versions")),
     (N_("Unions"), "unions.index", Permission.VIEW_UNIONS, ("unions",)),

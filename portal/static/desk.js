@@ -129,6 +129,12 @@
     focus();
   });
 
+  /* ── on a phone whoever was found stands below the field: bring them up, so that the first thing seen is what to tap ── */
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const shown = event.target.id === "counter" && one("#person, #matches, #newcomer, #doubt");
+    if (shown && shown.getBoundingClientRect().top > window.innerHeight / 2) shown.scrollIntoView({ block: "start" });
+  });
+
   keys.hidden = false;
   document.addEventListener("htmx:afterSettle", draw);
   draw();

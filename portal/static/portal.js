@@ -66,6 +66,11 @@
   function wake(root) {
     all("[data-geolocate][hidden], [data-copy][hidden], [data-print][hidden]", root).forEach((button) => { button.hidden = false; });
     all("form[data-bulk]", root).forEach(countChosen);
+    // On a phone a row of chips scrolls: the one that is chosen stands in sight.
+    all(".chips", root).forEach((row) => {
+      const chosen = one("[aria-current]", row);
+      if (chosen) row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2;
+    });
   }
 
   function locate(button) {

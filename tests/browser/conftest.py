@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import g
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from portal import sessions
@@ -25,6 +25,8 @@ ARGUMENTS = [
 ]  # fmt: skip
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
+PATIENCE = 20_000  # milliseconds until something that should appear counts as missing; a busy machine is slow
+expect.set_options(timeout=PATIENCE)
 
 
 def chromium() -> str | None:
@@ -56,7 +58,7 @@ def server(app) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{running.server_port}"
     running.shutdown()
-    thread.join(5)
+    thread.join(30)
 
 
 class Watched:
@@ -72,7 +74,7 @@ class Watched:
 def open_context(browser: Browser, server: str, **options) -> BrowserContext:
     """A fresh profile in Chinese."""
     context = browser.new_context(base_url=server, locale="zh-CN", timezone_id="Asia/Shanghai", **options)
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE)
     return context
 
 

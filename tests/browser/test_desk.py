@@ -113,7 +113,8 @@ def test_an_anonymous_rider_is_one_tap(desk, db):
 
 def test_two_couriers_are_two_taps(desk, db):
     for _ in range(2):
-        desk.locator("#tally-courier button").click()
+        with desk.expect_response("**/visits"):  # the words under the button are the same after both
+            desk.locator("#tally-courier button").click()
         expect(desk.locator("#undo")).to_contain_text("快递员")
         desk.wait_for_timeout(800)
     assert lines(db) == 2
@@ -121,10 +122,15 @@ def test_two_couriers_are_two_taps(desk, db):
 
 @pytest.mark.parametrize("gap", [0, 60, 250])
 def test_a_double_click_is_one_line(desk, db, gap):
-    button = desk.locator("#tally-courier button")
-    button.click()
-    desk.wait_for_timeout(gap)
-    button.click(no_wait_after=True)
+    # Both taps inside the page: sent from here, a busy machine would draw them apart until they are two.
+    desk.evaluate(
+        """(gap) => new Promise((done) => {
+            const tap = () => document.querySelector('#tally-courier button').click();
+            tap();
+            setTimeout(() => { tap(); done(); }, gap);
+        })""",
+        gap,
+    )
     expect(desk.locator("#undo")).to_contain_text("快递员")
     desk.wait_for_timeout(400)
     assert lines(db) == 1

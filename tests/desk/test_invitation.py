@@ -86,3 +86,8 @@ def test_a_hosts_phone_never_invites(client, place, served, rows):
     for what in ("show", "agreed", "never"):
         assert answer(client, place, line, what).status_code == 403
     assert rows("invitations") == 0 and rows("consents") == 0
+
+
+@pytest.mark.parametrize("token", ["no-such-token", "a" * 3000])
+def test_a_code_is_drawn_for_a_good_invitation_only(db, counter, place, token):
+    assert counter.get(f"{place.address}/invitations/{token}").status_code == 404

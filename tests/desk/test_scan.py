@@ -52,6 +52,23 @@ def test_the_page_says_what_a_scan_gives_and_it_can_be_switched(counter, place):
     assert re.search(r'value="ask" selected', counter.get(f"{place.address}?gives=ask").text)
 
 
+def test_without_a_script_asking_first_lasts_from_tap_to_tap(counter, place, card):
+    """In browsers with one the tab remembers it; here the address has to."""
+    shown = counter.send(f"{place.address}/scans", {"who": card, "gives": "ask"}).text
+    assert shown.count('name="gives" value="ask"') >= 5 and "?gives=ask" in shown  # each tile and tally, and the next person
+    given = counter.send(f"{place.address}/visits", {"service": "rest", "worker": str(place.worker), "gives": "ask"})
+    assert given.location.endswith("&gives=ask")
+    page = counter.get(given.location).text
+    line = re.search(r'name="line" value="([^"]+)"><input type="hidden" name="gives" value="ask">', page).group(1)
+    assert "gives=ask" in counter.send(f"{place.address}/undo", {"line": line, "gives": "ask"}).location
+    assert 'type="hidden" name="gives"' not in counter.get(place.address).text
+
+
+def test_what_a_scan_gives_is_the_first_tile(counter, place):
+    tiles = re.findall(r'id="give-([a-z_]+)"', scan(counter, place, PHONE).text)
+    assert tiles[0] == "drinking_water" and tiles[1:] == ["rest", "laundry", "first_aid"]
+
+
 def test_a_typed_phone_never_gives_by_itself(counter, place, rows):
     assert 'id="person"' in scan(counter, place, PHONE).text
     assert rows("visit_lines") == 0

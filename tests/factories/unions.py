@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import sqlalchemy as sa
+
 from portal import clock
 from portal.db import db
 from portal.types import new_id
@@ -79,10 +81,11 @@ def small_tree() -> SimpleNamespace:
     county and (second parent) under `federation_city`; `sibling_county` beside the county; `foreign_city` ›
     `foreign_county`.
     """
+    there = set(db.session.scalars(sa.select(Division.code)))
     for code, name, parent, level, lng, lat in DIVISIONS:
-        if not db.session.get(Division, code):
+        if code not in there:
             db.session.add(Division(code=code, name=name, parent_code=parent, level=level, statutory=True, lng=lng, lat=lat))
-            db.session.flush()
+    db.session.flush()
     tree = SimpleNamespace()
 
     def add(label, code, name, level, parent=None, second_parent=None) -> None:

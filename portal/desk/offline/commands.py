@@ -37,7 +37,7 @@ def take(*, station: Station, entry: Any, by: By) -> Taken:
     sent = rules.read(entry)
     if sent is None:
         key = str(entry.get("key"))[:64] if isinstance(entry, dict) else ""
-        _note(station, DiscrepancyKind.UNREADABLE, f"unreadable:{key}", by)
+        _note(station, DiscrepancyKind.UNREADABLE, f"unreadable:{rules.mark_of(entry)}", by)
         return Taken(key, "unreadable")
     now = clock.now()
     counted = rules.counted_at(sent, now)

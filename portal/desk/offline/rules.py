@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ KEPT_FOR = timedelta(hours=48)  # how long a card's token, and a device's clock,
 SANE_OFFSET = timedelta(hours=48)
 AHEAD = timedelta(minutes=2)  # how far ahead two good clocks may be
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+TOKEN = re.compile(r"[!-~]{0,64}")  # of a card, as a scanner may type it
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def read(entry: Any) -> Sent | None:
         heads = entry["heads"]
         if not isinstance(key, str) or not KEY.fullmatch(key) or type(heads) is not int or not 1 <= heads <= MOST_HEADS:
             return None
-        if card is not None and (not isinstance(card, str) or len(card) > 64 or heads != 1):
+        if card is not None and (not isinstance(card, str) or not TOKEN.fullmatch(card) or heads != 1):
             return None
         return Sent(key, BasicService(entry["service"]), Occupation(entry["occupation"]), heads,
                     datetime.fromtimestamp(_milliseconds(entry["at"]) / 1000, UTC),
@@ -59,12 +61,20 @@ def _milliseconds(value: Any) -> int:
     return value
 
 
+def mark_of(entry: Any) -> str:
+    """What tells one unreadable entry from another; never its own words, which may be ones the database cannot hold."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
 def counted_at(sent: Sent, now: datetime) -> datetime | None:
     """When the visit counts: the device's time, put right by the offset of its last contact if that is sane.
 
     None if that cannot be: still to come, or more than 48 hours ago. It is then counted when it arrives.
     """
-    at = sent.device_at + (sent.offset if abs(sent.offset) <= SANE_OFFSET else timedelta())
+    try:
+        at = sent.device_at + (sent.offset if abs(sent.offset) <= SANE_OFFSET else timedelta())
+    except OverflowError:  # a clock at the beginning of time
+        return None
     if at > now + AHEAD or now - at > KEPT_FOR:
         return None
     return min(at, now)

@@ -50,9 +50,10 @@ class HandoverForm(Form):
 
 def _day(typed: str | None) -> date | None:
     try:
-        return date.fromisoformat(typed or "")
+        day = date.fromisoformat(typed or "")
     except ValueError:
         return None
+    return day if 2000 <= day.year <= 2200 else None  # at the edges of the calendar there is no day before or after
 
 
 def read_filters(sent: Any) -> dict[str, Any]:

@@ -24,8 +24,6 @@ from portal.web import client_address, done, error_page, invalid, page, pager, s
 bp = Blueprint("shifts", __name__)
 
 KEEP, PAIR, SERVE = Permission.KEEP_STATIONS, Permission.PAIR_DEVICES, Permission.SERVE
-# What a card at the counter leads to, although its address names no station: a printed card, and one that was lost.
-OFFERED_AT_THE_COUNTER = {"workers.issue_printed", "workers.lost_card"}
 NOT_AS_KEY = "a digest of the PIN must not lie in the table of keys, and a second time changes nothing"
 
 # --- the door of the counter ---------------------------------------------------------------------------------------
@@ -53,8 +51,6 @@ def keep_to_the_counter() -> Response | None:
         return None  # open to all, or refused by its own mark
     if request.endpoint in ("desk.index", "staff.home"):
         return redirect(url_for("desk.desk", code=who.device_station))
-    if request.endpoint in OFFERED_AT_THE_COUNTER:
-        return None
     if not request.path.startswith("/desk/"):
         abort(403)
     return abort(404) if (request.view_args or {}).get("code") != who.device_station else None

@@ -135,6 +135,8 @@ def note_phone_seen(*, worker: Worker, phone: str, by: By) -> None:
     )
 
 
+TRIES_A_DAY = 8  # a family name and an occupation can be guessed by who has time
+
 _NEW_PERSON = text(N_("Treat them as somebody new: the phone gets a second person, and nothing of the first one shows."))
 
 
@@ -149,14 +151,15 @@ def confirm_contact(
 ) -> WorkerPhone:
     """Somebody on a number that was silent for long is still the same person: surname and the last four of the document.
 
-    Where no document is on record, surname and occupation. Five tries for a contact in a quarter of an hour, whoever tries.
+    Where no document is on record, surname and occupation. Five tries a quarter of an hour and eight a day, whoever tries.
     Raises Refused, in words; the caller rolls back, the try stays counted.
     """
     contact = queries.find_phone(worker.id, phone)
     if contact is None:
         raise Refused([Problem("no_contact", text(N_("This phone is not with this person any more.")))])
     subject = str(contact.id)
-    if throttle.wait("contact", subject, subject):
+    day = {"window": timedelta(days=1), "pair_limit": TRIES_A_DAY, "client_limit": TRIES_A_DAY}
+    if throttle.wait("contact", subject, subject) or throttle.wait("contact", subject, subject, **day):
         raise Refused(
             [Problem("too_often", text(N_("There were too many tries.")), field="surname"), Problem("new", _NEW_PERSON)]
         )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import segno
-from flask import Blueprint, Response, abort, redirect, request, session, url_for
+from flask import Blueprint, Response, redirect, request, session, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -23,7 +23,7 @@ from portal.members.workers.rules import in_groups, mask_phone
 from portal.retention import NOTICE_VERSION
 from portal.types import N_, Refused, text
 from portal.vocabulary import COUNTER_OCCUPATIONS, Occupation
-from portal.web import client_address, done, invalid, page, safe_next, unkeyed, writes
+from portal.web import client_address, done, invalid, page, safe_next, unkeyed
 
 PURPOSE = "sign-in"
 FLOW = "sign_in"  # in the signed cookie: {"code": reference, "next": address, "confirmed": bool}
@@ -222,40 +222,19 @@ def _enter(worker: Worker | None, used: OneTimeCode, occupation: Occupation | No
 # --- printed cards, for staff --------------------------------------------------------------------------------------
 
 
-@bp.get("/workers/cards")
-@requires(Permission.STAFF_HOME)
-def cards() -> Response:
+def sheet_of_cards(here: str, *, back: str) -> Response:
     """The printed cards that one issued oneself today, several to a sheet, as cards or as stickers for a helmet."""
     size = "sticker" if request.args.get("size") == "sticker" else "card"
     issued = queries.list_issued(access.actor().id, clock.start_of(clock.today()))
     drawn = [(card, person, picture(card.code), in_groups(card.code)) for card, person in issued]
-    return page("members/workers/cards.html", cards=drawn, size=size)
+    return page("members/workers/cards.html", cards=drawn, size=size, here=here, back_url=back)
 
 
-def _found() -> Worker:
-    """Who stands at the desk: the id was handed out there, after an exact key found them."""
-    return queries.get_worker(request.form.get("worker", type=UUID) or abort(400))
-
-
-@bp.post("/workers/cards")
-@requires(Permission.SERVE)
-@writes
-def issue_printed() -> Response:
-    """Issue a card on paper; with `replace` those before find nobody any more."""
-    commands.issue_printed_card(worker=_found(), replace=bool(request.form.get("replace")), by=access.by())
-    return done(url_for("workers.cards"), text(N_("The card is ready: print this sheet and hand it over.")))
-
-
-@bp.post("/workers/cards/lost")
-@requires(Permission.SERVE)
-@writes
-def lost_card() -> Response:
-    """All printed cards of a person find nobody from now on."""
-    gone = commands.revoke_printed(worker=_found(), by=access.by())
-    back = safe_next(request.form.get("next"), url_for("workers.cards"))
-    if not gone:
-        return done(back, text(N_("There was no printed card.")), "warning")
-    return done(back, text(N_("Every printed card of this person finds nobody any more.")))
+@bp.get("/workers/cards")
+@requires(Permission.STAFF_HOME)
+def cards() -> Response:
+    """For who issues cards away from a counter, to members without signal."""
+    return sheet_of_cards(url_for("workers.cards"), back=url_for("staff.home"))
 
 
 @bp.post("/sign-out")

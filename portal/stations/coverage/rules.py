@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from portal.stations.register.models import StationKind
 from portal.types import N_, Text, text
 
-WIDTH, MARGIN, LARGEST = 680, 26, 18  # of the drawing, in its own units
+WIDTH, MARGIN, LARGEST, LABEL = 680, 34, 18, 14  # of the drawing, in its own units; beneath a dot stands its name
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,19 @@ def draw(rows: Sequence[Row]) -> Drawing | None:
     shrink = math.cos(math.radians((min(lats) + max(lats)) / 2))
     across, up = (max(lngs) - min(lngs)) * shrink, max(lats) - min(lats)
     scale = (WIDTH - 2 * MARGIN) / max(across, up, 0.2)
+    left = (WIDTH - across * scale) / 2  # always as wide: few dots stay dots, in the middle, with their names readable
     most = max((row.serving for row in placed), default=0) or 1
     dots = [
         Dot(
-            round(MARGIN + (row.point[1] - min(lngs)) * shrink * scale, 1),
+            round(left + (row.point[1] - min(lngs)) * shrink * scale, 1),
             round(MARGIN + (max(lats) - row.point[0]) * scale, 1),
             round(max(3.5, LARGEST * math.sqrt(row.serving / most)), 1),
             row,
         )
         for row in placed
     ]
-    wide, high = round(across * scale + 2 * MARGIN), round(up * scale + 2 * MARGIN)
     # The largest first, so that a small one beside it stays in sight.
-    return Drawing(wide, high, sorted(dots, key=lambda dot: (-dot.radius, dot.row.code)))
+    return Drawing(WIDTH, round(up * scale + 2 * MARGIN + LABEL), sorted(dots, key=lambda dot: (-dot.radius, dot.row.code)))
 
 
 def total(rows: Sequence[Row]) -> Row:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
 from portal import audit, clock, geo
 from portal.access import By
-from portal.db import db
+from portal.db import db, note
 from portal.stations.exchange import queries, rules
-from portal.stations.exchange.models import StagedImport, StationImport
+from portal.stations.exchange.models import ImportJob, LoadStatus, StagedImport, StationImport
 from portal.stations.register import commands as register_commands
 from portal.stations.register import queries as register
 from portal.stations.register import rules as register_rules
@@ -25,6 +28,9 @@ from portal.unions.tree.queries import list_counties
 
 RESULTS = ("loaded", "updated", "unchanged", "refused")
 STAGED_AT_MOST = 5  # files that one account may leave lying
+BY_WORKER = 1000  # files with more rows than this are loaded by the worker
+TRIES = 3
+TOGETHER = 500  # rows whose changes go to the database in one flush
 
 
 @dataclass
@@ -125,6 +131,28 @@ def discard(*, staged: StagedImport, by: By) -> None:
     db.session.flush()
 
 
+def ask_worker(*, staged: StagedImport, total: int, language: str, by: By) -> None:
+    """Leave a large file to the worker. Asked twice it is loaded once; one that failed is tried anew."""
+    if by.id != staged.account_id:
+        raise PermissionError("a staged file belongs to the account that sent it")
+    anew = {"status": LoadStatus.WAITING, "at": clock.now(), "done": 0, "total": total, "tries": 0}
+    anew |= {"reason": None, "language": language}
+    asked = insert(ImportJob).values(staged_id=staged.id, **anew)
+    failed = ImportJob.status == LoadStatus.FAILED
+    db.session.execute(asked.on_conflict_do_update(index_elements=["staged_id"], set_=anew, where=failed))
+
+
+def note_progress(*, staged_id: UUID, by: By, **values: Any) -> None:
+    """Write down how far the worker is, at once and for good, whatever becomes of the loading; ``by`` is the worker."""
+    note(sa.update(ImportJob).where(ImportJob.staged_id == staged_id).values(**values))
+
+
+def finish_job(*, job: ImportJob, kept: StationImport, by: By) -> None:
+    """The file was loaded: its page leads on to the result. In the transaction of the loading."""
+    done = {"status": LoadStatus.DONE, "done": job.total, "import_id": kept.id, "reason": None}
+    db.session.execute(sa.update(ImportJob).where(ImportJob.staged_id == job.staged_id).values(**done))
+
+
 def note_import(*, by: By, union_id: UUID, file_name: str, counts: dict[str, int], report: str) -> StationImport:
     """Keep what became of a workbook: counts for good, the report with its refused rows for thirty days."""
     row = StationImport(
@@ -182,9 +210,20 @@ class Loading:
     """One workbook on its way into the register: everything it needs is read once, then rows are taken in order.
 
     ``dry`` only looks: nothing is locked and nothing written, and the outcome is what would have been.
+    ``tell`` hears from time to time how many rows were taken.
     """
 
-    def __init__(self, parsed: list[Parsed], *, union: Union, roots: Sequence[UUID], by: By, dry: bool = False) -> None:
+    def __init__(
+        self,
+        parsed: list[Parsed],
+        *,
+        union: Union,
+        roots: Sequence[UUID],
+        by: By,
+        dry: bool = False,
+        tell: Callable[[int], Any] = int,
+    ) -> None:
+        self.tell = tell
         self.parsed, self.union, self.roots, self.by, self.dry = parsed, union, roots, by, dry
         self._find_counties()
         self.unions = register.unions_by_word(self._given("union"), roots)
@@ -232,8 +271,16 @@ class Loading:
 
     def rows(self) -> list[RowOutcome]:
         """Take every row in order; new stations are written together at the end."""
-        outcomes = [self._take(one) for one in self.parsed]
-        if self.dry or not self.entries:
+        outcomes = []
+        for one in self.parsed:
+            outcomes.append(self._take(one))
+            if not self.dry and len(outcomes) % TOGETHER == 0:
+                db.session.flush()
+                self.tell(len(outcomes))
+        if self.dry:
+            return outcomes
+        db.session.flush()
+        if not self.entries:
             return outcomes
         codes = iter(register_commands.add_stations(entries=self.entries, by=self.by))
         return [replace(one, code=next(codes)) if one.result == "loaded" else one for one in outcomes]
@@ -340,7 +387,7 @@ class Loading:
         else:
             changes = register_commands.apply_values(station=station, values=values, by=self.by, union_id=moved)
         if new_status and not self.dry:
-            register_commands.set_status(station=station, status=new_status, by=self.by)
+            register_commands.apply_status(station=station, status=new_status, by=self.by)
             changes["status"] = [new_status]
         return replace(outcome, result="updated" if changes else "unchanged", code=station.code)
 

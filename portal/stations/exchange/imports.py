@@ -78,17 +78,17 @@ def load(
     file_name: str,
     sheet: str | None = None,
     crs: CoordinateSystem | None = None,
+    tell: Callable[[int], Any] = int,
 ) -> tuple[Outcome, StationImport]:
     """Load a workbook: stations belong to ``union`` unless a row names another at or beneath ``roots``.
 
-    ``crs`` is the system of points that name none. Answers what became of each row, and its record. Flushes. Raises Unreadable.
+    ``crs`` is the system of points that name none; ``tell`` hears how far it is. Answers outcome and record. Flushes.
     """
     outcome = _read(content, sheet, crs)
-    outcome.rows = commands.Loading(outcome.parsed, union=union, roots=roots, by=by).rows()
-    kept = commands.note_import(
+    outcome.rows = commands.Loading(outcome.parsed, union=union, roots=roots, by=by, tell=tell).rows()
+    return outcome, commands.note_import(
         by=by, union_id=union.id, file_name=short_name(file_name), counts=outcome.counts, report=report(outcome)
     )
-    return outcome, kept
 
 
 def preview(

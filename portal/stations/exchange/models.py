@@ -10,7 +10,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import db
 from portal.stations.register.models import CoordinateSystem
-from portal.types import Encrypted, new_id, text_enum
+from portal.types import N_, Encrypted, Word, new_id, text_enum
+
+
+class LoadStatus(Word):
+    """How far the worker is with a file."""
+
+    WAITING = "waiting", N_("Waits for its turn")
+    LOADING = "loading", N_("Being loaded")
+    DONE = "done", N_("Has been loaded")
+    FAILED = "failed", N_("Could not be loaded")
 
 
 class StagedImport(db.Model):
@@ -31,6 +40,40 @@ class StagedImport(db.Model):
 
     content = Encrypted("content")
     preview = Encrypted("preview")
+
+
+class ImportJob(db.Model):
+    """A staged file that the worker loads, and how far it is.
+
+    A row beside the file, because the file's own row is locked for as long as it is being loaded: who holds that lock
+    loads it, and whoever is killed gives it back by dying. This one is written meanwhile, in transactions of its own.
+    """
+
+    __tablename__ = "import_jobs"
+    __table_args__ = (
+        sa.CheckConstraint("done >= 0 AND done <= total", name="done_of_total"),
+        sa.CheckConstraint("tries >= 0", name="tries_not_negative"),
+        sa.CheckConstraint("(status = 'done') = (import_id IS NOT NULL)", name="done_leads_on"),
+        sa.Index("ix_import_jobs_open", "at", postgresql_where=sa.text("status IN ('waiting', 'loading')")),
+    )
+
+    staged_id: Mapped[UUID] = mapped_column(sa.ForeignKey("staged_imports.id", ondelete="CASCADE"), primary_key=True)
+    status: Mapped[LoadStatus] = mapped_column(text_enum(LoadStatus), default=LoadStatus.WAITING)
+    language: Mapped[str]  # the reasons in the rows are said in it
+    at: Mapped[datetime]
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int]
+    tries: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str | None]
+    import_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("station_imports.id"))
+
+    @property
+    def open(self) -> bool:
+        """Whether the worker has yet to finish it."""
+        return self.status in OPEN
+
+
+OPEN = (LoadStatus.WAITING, LoadStatus.LOADING)
 
 
 class StationImport(db.Model):

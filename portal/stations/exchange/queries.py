@@ -13,7 +13,7 @@ from sqlalchemy.orm import defer
 from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
-from portal.stations.exchange.models import StagedImport, StationImport
+from portal.stations.exchange.models import OPEN, ImportJob, LoadStatus, StagedImport, StationImport
 from portal.stations.register.models import Station, StationStatus
 from portal.unions.tree.models import Division, Union, UnionReach
 from portal.unions.tree.queries import within
@@ -67,23 +67,54 @@ def neighbours_in(county_codes: Iterable[str]) -> Iterable[sa.Row]:
 
 
 def list_staged(account_id: UUID) -> list[StagedImport]:
-    """The files that an account left, the newest first; their contents are read when they are asked for."""
+    """The files that an account left, the newest first, without those that are the worker's to load."""
+    taken = sa.exists().where(ImportJob.staged_id == StagedImport.id, ImportJob.status.in_(OPEN))
     return list(
         db.session.scalars(
             sa.select(StagedImport)
-            .where(StagedImport.account_id == account_id)
+            .where(StagedImport.account_id == account_id, ~taken)
             .options(*_WITHOUT_CONTENTS)
             .order_by(StagedImport.id.desc())
         )
     )
 
 
+def find_job(staged_id: UUID) -> ImportJob | None:
+    """How far the worker is with a staged file; None if it was not asked to load it."""
+    return db.session.scalars(sa.select(ImportJob).where(ImportJob.staged_id == staged_id)).one_or_none()
+
+
+def take_staged() -> tuple[StagedImport, ImportJob] | None:
+    """The next file for the worker, locked for this transaction; others pass over it."""
+    query = (
+        sa.select(StagedImport)
+        .join(ImportJob, ImportJob.staged_id == StagedImport.id)
+        .where(ImportJob.status.in_(OPEN))
+        .order_by(ImportJob.at, StagedImport.id)
+        .limit(1)
+        .with_for_update(of=StagedImport, skip_locked=True, key_share=True)
+    )
+    if (staged := db.session.scalars(query).one_or_none()) is None:
+        return None
+    # Read after the lock is held: another worker may have finished it between looking and locking.
+    job = find_job(staged.id)
+    return (staged, job) if job and job.open else None
+
+
+def jobs_of(staged: Iterable[StagedImport]) -> dict[UUID, ImportJob]:
+    """The worker's part in some staged files, by their ids."""
+    jobs = db.session.scalars(sa.select(ImportJob).where(ImportJob.staged_id.in_([one.id for one in staged])))
+    return {one.staged_id: one for one in jobs}
+
+
 def list_waiting(actor: Actor, permission: Permission) -> list[StagedImport]:
-    """The files of this very account that wait to be looked at, within scope."""
+    """The files of this very account that wait to be looked at or to be loaded, within scope."""
+    loaded = sa.exists().where(ImportJob.staged_id == StagedImport.id, ImportJob.status == LoadStatus.DONE)
     return list(
         db.session.scalars(
             sa.select(StagedImport)
             .where(
+                ~loaded,
                 StagedImport.account_id == actor.id,
                 StagedImport.at > clock.now() - STAGED_FOR,
                 within(StagedImport.union_id, actor, permission),

@@ -6,19 +6,20 @@ import json
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, request, send_file, url_for
+from flask import Blueprint, Response, redirect, request, send_file, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from portal import access, clock
 from portal.access import Permission, requires
 from portal.stations.exchange import commands, exports, forms, imports, queries, rules
-from portal.stations.exchange.models import StagedImport, StationImport
+from portal.stations.exchange.models import ImportJob, LoadStatus, StagedImport, StationImport
 from portal.stations.register import queries as register
 from portal.stations.register.forms import problems_with_union, read_filters
 from portal.stations.register.models import CoordinateSystem
 from portal.tables import MAX_BYTES, Unreadable, text_file, workbook
 from portal.types import N_, Problem, text
-from portal.web import WORKBOOK, done, invalid, page, send_workbook, writes
+from portal.web import WORKBOOK, done, invalid, is_fragment_request, page, send_workbook, writes
 
 bp = Blueprint("exchange", __name__)
 
@@ -55,12 +56,13 @@ def upload() -> Response:
 
 def _upload_page(form: forms.ImportForm) -> Response:
     actor = access.actor()
-    draw = invalid if form.errors else page
+    draw, waiting = invalid if form.errors else page, queries.list_waiting(access.actor(), KEEP)
     return draw(
         "stations/exchange/import.html",
         form=form,
         unions=register.suggest_unions(actor, KEEP),
-        waiting=queries.list_waiting(actor, KEEP),
+        waiting=waiting,
+        jobs=queries.jobs_of(waiting),
         last=queries.list_imports(actor, KEEP),
         headers=rules.READ,
     )
@@ -98,18 +100,30 @@ def _staged(staged_id: UUID) -> StagedImport:
 @requires(KEEP)
 def preview(staged_id: UUID) -> Response:
     """What would become of a file: how its columns are understood, its first rows, and every row with a problem."""
-    staged = _staged(staged_id)
+    staged, job = _staged(staged_id), queries.find_job(staged_id)
+    if job:
+        return _loading_page(staged, job)
     told = json.loads(staged.preview)
     form = forms.LookForm(data={"crs": staged.crs.value if staged.crs else ""})
     form.offer(told["sheets"], told["sheet"])
     return _preview_page(staged, told, form)
 
 
+def _loading_page(staged: StagedImport, job: ImportJob) -> Response:
+    """How far the worker is; once it is done, what became of the file."""
+    if job.status is LoadStatus.DONE and not is_fragment_request():
+        return redirect(url_for("exchange.imported", import_id=job.import_id), code=303)
+    union = queries.union_of(staged)
+    return page("stations/exchange/loading.html", fragments=("loading",), staged=staged, job=job, union=union,
+                uses_htmx=job.open)  # fmt: skip
+
+
 def _preview_page(staged: StagedImport, told: dict[str, Any], form: forms.LookForm) -> Response:
     draw = invalid if form.errors else page
     union = queries.union_of(staged)
     ends = staged.at + queries.STAGED_FOR
-    return draw("stations/exchange/preview.html", staged=staged, told=told, form=form, union=union, ends=ends)
+    return draw("stations/exchange/preview.html", staged=staged, told=told, form=form, union=union, ends=ends,
+                by_worker=commands.BY_WORKER)  # fmt: skip
 
 
 @bp.post("/staff/stations/import/preview/<uuid:staged_id>/look")
@@ -118,6 +132,8 @@ def _preview_page(staged: StagedImport, told: dict[str, Any], form: forms.LookFo
 def look(staged_id: UUID) -> Response:
     """Look at a waiting file again: another sheet, or the system of its points."""
     staged, form = _staged(staged_id), forms.LookForm()
+    if queries.find_job(staged_id):
+        return done(url_for("exchange.preview", staged_id=staged.id))
     told = json.loads(staged.preview)
     form.offer(told["sheets"], told["sheet"])
     if form.validate():
@@ -148,8 +164,12 @@ def _how(staged: StagedImport, sheet: str | None, crs: str | None) -> dict[str, 
 @requires(KEEP)
 @writes
 def load(staged_id: UUID) -> Response:
-    """Load what is right of a file that was looked at; the rest comes back with the reason."""
+    """Load what is right of a file that was looked at; the rest comes back with the reason. A large one is the worker's."""
     staged = _staged(staged_id)
+    total = sum(json.loads(staged.preview)["counts"].values())
+    if total > commands.BY_WORKER or queries.find_job(staged_id):
+        commands.ask_worker(staged=staged, total=total, language=str(get_locale()), by=access.by())
+        return done(url_for("exchange.preview", staged_id=staged.id))
     content, name = queries.content_of(staged), staged.file_name
     outcome, kept = imports.load(content, file_name=name, **_how(staged, staged.sheet, staged.crs))
     commands.discard(staged=staged, by=access.by())
@@ -162,7 +182,10 @@ def load(staged_id: UUID) -> Response:
 @writes
 def discard(staged_id: UUID) -> Response:
     """Forget a waiting file; nothing was loaded."""
-    commands.discard(staged=_staged(staged_id), by=access.by())
+    staged, job = _staged(staged_id), queries.find_job(staged_id)
+    if job and job.open:  # too late: the worker has it
+        return done(url_for("exchange.preview", staged_id=staged.id))
+    commands.discard(staged=staged, by=access.by())
     return done(url_for("exchange.upload"), text(N_("The file is forgotten; nothing was loaded.")))
 
 

@@ -97,8 +97,10 @@ _KINDS: dict[str, type[Word]] = {
 
 def changes_in_words(details: Mapping[str, Any]) -> list[tuple[Any, tuple[Any, ...]]]:
     """(field, (value,)) or (field, (from, to)) of an audit entry of a station; fields and words to be said."""
-    found = []
-    for name, value in (dict(details) | dict(details.get("changes") or {})).items():
+    found, order = [], list(FIELDS)
+    both = dict(details) | dict(details.get("changes") or {})
+    # The database keeps the keys of an entry by their length; a person reads them as the form asks for them.
+    for name, value in sorted(both.items(), key=lambda item: order.index(item[0]) if item[0] in FIELDS else len(order)):
         if name == "changes" or value is None:
             continue
         pair = value if isinstance(value, list) and len(value) == 2 else [value]

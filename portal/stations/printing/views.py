@@ -14,7 +14,7 @@ from portal import access, clock
 from portal.access import Permission, requires
 from portal.stations.printing import queries
 from portal.stations.register.models import Station
-from portal.stations.register.queries import get_station_for
+from portal.stations.register.queries import find_station_to_serve, get_station_for
 from portal.stations.wording.rules import hours_in_words
 from portal.types import N_, text, tidy
 from portal.vocabulary import COUNTER_OCCUPATIONS
@@ -81,7 +81,19 @@ def chosen() -> Response:
 @requires(KEEP)
 def sheet(code: str) -> Response:
     """A sheet to log visits by hand, with a number of its own under which it is entered later."""
-    station = get_station_for(code, access.actor(), KEEP)
+    crumbs = {"stations_url": url_for("stations.staff_index"), "back_url": url_for("stations.edit", code=code)}
+    return _sheet(get_station_for(code, access.actor(), KEEP), **crumbs)
+
+
+@bp.get("/desk/<string:code>/paper/blank")
+@requires(Permission.SERVE)
+def blank_sheet(code: str) -> Response:
+    """The same at the counter, for who prints it before the network goes."""
+    station = find_station_to_serve(code, access.actor()) or abort(404)
+    return _sheet(station, desk_url=url_for("desk.desk", code=code), back_url=url_for("paper.index", code=code))
+
+
+def _sheet(station: Station, **links: str) -> Response:
     today = clock.today()
     return page(
         "stations/printing/sheet.html",
@@ -91,5 +103,5 @@ def sheet(code: str) -> Response:
         occupations=COUNTER_OCCUPATIONS,
         services=station.offered[:SHEET_SERVICES],
         rows=range(1, SHEET_ROWS + 1),
-        back_url=url_for("stations.edit", code=station.code),
+        **links,
     )

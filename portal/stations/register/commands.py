@@ -107,11 +107,19 @@ def change_station(*, station: Station, values: StationValues, by: By, union: Un
     _refuse(rules.problems_with_station(values))
     queries.lock_counties([values.county_code])
     _refuse(_problems_with_place(values, station))
-    return apply_values(station=station, values=values, by=by, union_id=union.id if union else None)
+    changes = apply_values(station=station, values=values, by=by, union_id=union.id if union else None)
+    db.session.flush()
+    return changes
 
 
 def set_status(*, station: Station, status: StationStatus, by: By) -> None:
     """Open, suspend or withdraw a station; withdrawing closes it for good. Raises Refused."""
+    apply_status(station=station, status=status, by=by)
+    db.session.flush()
+
+
+def apply_status(*, station: Station, status: StationStatus, by: By) -> None:
+    """As `set_status`, but whoever has many stations flushes them together. Raises Refused."""
     if status is station.status:
         return
     _refuse(rules.problems_with_status(station.status, status))
@@ -124,7 +132,6 @@ def set_status(*, station: Station, status: StationStatus, by: By) -> None:
         union_id=station.union_id,
         status=[before.value, status.value],
     )
-    db.session.flush()
 
 
 # --- many stations -------------------------------------------------------------------------------------
@@ -184,7 +191,10 @@ def _rating(stars: int | None, by: By) -> dict[str, Any]:
 
 
 def apply_values(*, station: Station, values: StationValues, by: By, union_id: UUID | None = None) -> dict[str, list[Any]]:
-    """Write values that were checked; answers what changed, from and to. Nothing changed: nothing written."""
+    """Take over values that were checked; answers what changed, from and to. Nothing changed: nothing written.
+
+    Whoever has many stations flushes them together: the statements of hundreds of rows then go out as a few.
+    """
     changes: dict[str, list[Any]] = {}
     before = rules.values_of(station)
     for name in PLAIN_FIELDS:
@@ -203,7 +213,6 @@ def apply_values(*, station: Station, values: StationValues, by: By, union_id: U
         station.union_id = union_id
     if changes:
         audit.record("station.changed", by=by, subject=station, union_id=station.union_id, changes=changes)
-        db.session.flush()
     return changes
 
 
@@ -265,9 +274,10 @@ def set_statuses(*, stations: Sequence[Station], status: StationStatus, by: By) 
     same, refused = sum(one.status is status for one in stations), []
     for station in stations:
         try:
-            set_status(station=station, status=status, by=by)
+            apply_status(station=station, status=status, by=by)
         except Refused as reasons:
             refused.append((station, reasons.problems))
+    db.session.flush()
     return Done(len(stations) - same - len(refused), same, refused)
 
 

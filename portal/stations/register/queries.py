@@ -183,7 +183,8 @@ def list_chosen(
     codes: Iterable[str], actor: Actor, permission: Permission = Permission.KEEP_STATIONS, *, lock: bool = False
 ) -> list[Station]:
     """The stations with these codes within scope, by code; those outside are not there. ``lock`` for a change."""
-    query = sa.select(Station).where(Station.code.in_(list(codes)), within(Station.union_id, actor, permission))
+    known = [code for code in codes if "\0" not in code]  # PostgreSQL has no such text
+    query = sa.select(Station).where(Station.code.in_(known), within(Station.union_id, actor, permission))
     query = query.order_by(Station.code)
     return list(db.session.scalars(query.with_for_update(of=Station) if lock else query))
 

@@ -40,7 +40,7 @@ _KNOWN = """
     person AS (
         SELECT w.id, w.occupation, w.name, w.unrecorded_since IS NULL AS recorded,
                NOT EXISTS (SELECT FROM recent_stays r WHERE r.worker_id = w.id) AS first_ever
-        FROM workers w, claim WHERE w.id = :worker_id
+        FROM claim, workers asked JOIN workers w ON w.id = coalesce(asked.merged_into_id, asked.id) WHERE asked.id = :worker_id
     ), given AS (
         INSERT INTO recent_services AS r (worker_id, service, station_id, line_id, line_at)
         SELECT person.id, :service, place.id, :line_id, :now FROM person, place WHERE person.recorded
@@ -127,7 +127,9 @@ _FIRST_BY_KEY = sa.text(
 )
 _FIRST_BY_TAP = sa.text(
     """
-    WITH first AS (SELECT line_id, line_at FROM recent_services WHERE worker_id = :worker_id AND service = :service),
+    WITH first AS (SELECT s.line_id, s.line_at FROM recent_services s
+                   JOIN workers asked ON s.worker_id = coalesce(asked.merged_into_id, asked.id)
+                   WHERE asked.id = :worker_id AND s.service = :service),
     kept AS (UPDATE idempotency_keys SET answer = jsonb_build_object('line', first.line_id, 'at', first.line_at)
              FROM first WHERE actor = :owner AND key = :key)
     SELECT line_id, line_at FROM first
@@ -180,6 +182,7 @@ def log_visit(
     ``run`` is `one_statement` (its own transaction) or `within_transaction`. The same key gives the first answer again,
     with another body it raises idempotency.KeyReused; the same service to the same person within five minutes gives
     the first answer too, later that day the line is stored as repeated. ``occupation`` counts only for the unknown.
+    Somebody whose record was merged since the screen was drawn is logged under the record that stays.
     A service that must not be named (medicine, counselling) is logged without the person, and so is every service to
     somebody who withdrew the consent to keep a record.
     """

@@ -49,6 +49,8 @@ def wish(*, values: WishValues, by: By, is_demo: bool = False) -> Wish:
 
 def set_state(*, wish: Wish, state: WishState, by: By, reason: str | None = None, station: Station | None = None) -> None:
     """Say what becomes of a wish; declined needs a reason, built needs the station. Raises Refused."""
+    if state is WishState.CONSIDERED:  # the county before the wish, as a new voice locks them
+        queries.lock_county(wish.county_code)
     wish = queries.lock_wish(wish.id)
     problems = rules.problems_with_state(wish.state, state, reason, has_station=station is not None)
     if not problems and state is WishState.CONSIDERED and _is_taken(wish):
@@ -65,7 +67,6 @@ def set_state(*, wish: Wish, state: WishState, by: By, reason: str | None = None
 
 
 def _is_taken(wish: Wish) -> bool:
-    """Whether an open wish for the same place came while this one was declined."""
-    queries.lock_county(wish.county_code)
+    """Whether an open wish for the same place came while this one was declined; its county is locked."""
     other = queries.find_same(wish.county_code, wish.place_key, None)
     return other is not None and other.id != wish.id

@@ -14,7 +14,7 @@ from portal.stations.wishes import commands, exports, forms, queries
 from portal.stations.wishes.models import NEXT_STATES, WishState
 from portal.types import Refused, tidy
 from portal.unions.tree.queries import county_choices
-from portal.web import done, error_page, invalid, page, pager, send_workbook, writes
+from portal.web import client_address, done, error_page, invalid, page, pager, send_workbook, writes
 
 bp = Blueprint("wishes", __name__)
 
@@ -53,7 +53,7 @@ def add() -> Response:
     form.offer(county_choices())
     if not form.validate():
         return _form_page(form)
-    client = request.remote_addr or ""
+    client = client_address()
     if throttle.wait("wish", form.county_code.data, client):
         return error_page(429, _("Several wishes came from here just now; they are on record."))
     try:

@@ -92,7 +92,10 @@ def list_commitments(table: str, ident: str, *, lock: bool = False) -> list[Comm
         .where(Commitment.cause_table == table, Commitment.cause_id == ident)
         .execution_options(populate_existing=True)
     )
-    if lock:
+    if lock:  # the line's shares first, as a new promise does, so that the two never wait for each other
+        lines = sa.select(Commitment.line_id).where(Commitment.cause_table == table, Commitment.cause_id == ident).distinct()
+        for line_id in sorted(db.session.scalars(lines)):
+            list_shares(line_id, lock=True)
         db.session.execute(found.with_only_columns(Commitment.id).order_by(Commitment.id).with_for_update(of=Commitment))
     return list(db.session.scalars(found.order_by(Commitment.line_id, Allocation.position, Allocation.source_id)))
 

@@ -61,11 +61,13 @@ def change_source(*, source: Source, values: SourceValues, by: By) -> dict[str, 
 def receive_cash(*, source: Source, amount: Decimal, on: date, voucher_number: str | None, by: By) -> Decimal:
     """Cash came in. Advances taken on it are repaid at once, the oldest first; answers how much went to them."""
     cause = Cause("sources", str(source.id), source.name)
+    owed = queries.list_open_advances(source.id)
+    ledger_queries.lock_sources([source.id, *(advance.from_source_id for advance in owed)])  # all at once: nobody waits crosswise
     ledger.move_cash(
         kind=EntryKind.RECEIVE, source=source, amount=amount, cause=cause, by=by, on=on, voucher_number=voucher_number
     )
     repaid = Decimal(0)
-    for advance in queries.list_open_advances(source.id):
+    for advance in owed:
         part = min(advance.amount - advance.repaid, amount - repaid, source.at_hand)
         if part <= 0:
             break

@@ -55,7 +55,7 @@ def at_once(world, handout_id, typed: list[str | None]) -> list:
     def run(number: int) -> None:
         with world.app.app_context():
             handout = database.session.get(Handout, handout_id)
-            start.wait(10)
+            start.wait(30)
             try:
                 answers[number] = give(world, handout, typed[number]).id
             except Exception as error:
@@ -102,7 +102,7 @@ def test_without_the_lock_the_database_still_refuses_to_oversell(world, monkeypa
     def look(handout_id):
         row = database.session.get(Handout, handout_id)
         database.session.refresh(row)
-        pause.wait(10)
+        pause.wait(30)
         return row
 
     monkeypatch.setattr(commands, "_held", look)

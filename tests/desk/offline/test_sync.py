@@ -83,7 +83,7 @@ def test_the_same_batch_ten_times_half_in_parallel_is_one(world):
     start, answers = threading.Barrier(5), []
 
     def run(client) -> None:
-        start.wait(10)
+        start.wait(30)
         answers.append(sync(world, client, batch).json["taken"])
 
     threads = [threading.Thread(target=run, args=(client,)) for client in clients[:5]]
@@ -103,7 +103,7 @@ def test_a_batch_first_sent_by_five_at_once_is_one(world):
     start, answers = threading.Barrier(5), []
 
     def run(client, entries) -> None:
-        start.wait(10)
+        start.wait(30)
         answers.append(sync(world, client, entries).json["taken"])
 
     # Two of them in another order: entries are transactions of their own, so nobody waits crosswise.
@@ -232,11 +232,23 @@ def test_no_token_is_kept(world):
 @pytest.mark.parametrize(
     "broken",
     [None, 1, [], "x", {}, {"key": "short"}, entry() | {"heads": 0}, entry() | {"heads": True}, entry() | {"service": "gold"},
-     entry() | {"at": "now"}, entry() | {"at": 10**40}, entry() | {"heads": 2, "card": "W" + "2" * 20}, entry() | {"card": {}}],
+     entry() | {"at": "now"}, entry() | {"at": 10**40}, entry() | {"heads": 2, "card": "W" + "2" * 20}, entry() | {"card": {}},
+     {"key": "\0"}, {"key": "\ud800"}, entry(card="\ud800"), entry(card="\0")],
 )  # fmt: skip
 def test_what_cannot_be_read_is_listed_and_counts_nothing(world, broken):
     assert take(world, broken) == "unreadable"
     assert count("visits") == 0 and listed() == ["unreadable"]
+
+
+def test_each_entry_that_cannot_be_read_is_listed_for_itself_and_once(world):
+    for broken in ({"heads": 3}, {"heads": 4}, {"heads": 3}):
+        assert take(world, broken) == "unreadable"
+    assert listed() == ["unreadable", "unreadable"]
+
+
+def test_a_clock_at_the_beginning_of_time_holds_nothing_up(world):
+    assert take(world, entry() | {"at": -62_135_596_800_000, "offset": -3_600_000}) == "conflict"
+    assert count("visits") == 1 and listed() == ["wrong_clock"]
 
 
 @pytest.mark.parametrize("entries", ["", "{}", "[]", "[" * 20_000, json.dumps([entry()] * 201)])

@@ -77,7 +77,7 @@ def test_a_sheet_is_entered_once_even_by_two_at_once(world):
     def run() -> None:
         with world.app.app_context(), clock.stopped_at(NOW):
             station = database.session.get(Station, station_id)
-            start.wait(10)
+            start.wait(30)
             try:
                 commands.enter_sheet(station=station, serial="S-0002", day=DAY, rows=[row(heads=7)], total=None, handout_id=None,
                                      by=world.by)  # fmt: skip

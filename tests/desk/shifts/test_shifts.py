@@ -204,7 +204,8 @@ def test_keepers_see_the_list_and_search_it(client, house, listed):
     assert "水 0 瓶" in html and "水 1 瓶" not in html
     assert "No shift fits" in client.get(f"{address}?first=2031-01-01").get_data(as_text=True)
     assert "No shift fits" in client.get(f"{address}?last=2001-01-01").get_data(as_text=True)
-    assert "水 3 瓶" in client.get(f"{address}?first=nonsense").get_data(as_text=True)
+    for typed in ("nonsense", "0001-01-01", "9999-12-31"):
+        assert "水 3 瓶" in client.get(f"{address}?first={typed}&last={typed}").get_data(as_text=True)
 
 
 def test_pages_of_the_list_meet_without_gap(house, listed):

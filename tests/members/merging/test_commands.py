@@ -170,6 +170,17 @@ def test_what_the_other_record_had_today_is_seen_but_nothing_becomes_a_repeat(db
         assert visits.today(station.id, clock.today()).identified == 1
 
 
+def test_a_tap_on_a_screen_drawn_before_the_merge_is_the_survivor_s(db, station):
+    """The tile still holds the merged record; a second tap, and a retry after it, get the first line."""
+    one, other = make_worker(phone=None), make_worker(phone=None)
+    merge(one, other)
+    first, second = serve(other, station), serve(other, station)
+    assert first.fresh and not second.fresh and second.line_id == first.line_id
+    assert serve(one, station).line_id == first.line_id
+    for table in ("visits", "recent_stays", "recent_services"):
+        assert db.session.scalars(sa.text(f"SELECT DISTINCT worker_id FROM {table}")).all() == [one.id], table
+
+
 def test_a_membership_is_found_through_either_record_and_keeps_its_number(db, tree, station):
     one, other = make_pair(station)
     membership = make_member(other)

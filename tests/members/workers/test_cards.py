@@ -118,7 +118,7 @@ def test_the_screen_s_code_lies_nowhere(db, worker):
     assert code[10:] not in "\n".join(db.session.scalars(queries.sa.text("SELECT worker_cards::text FROM worker_cards")))
 
 
-# --- at the desk and for officers ----------------------------------------------------------------------------------
+# --- for officers (at the desk: tests/desk/cards) ------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -130,24 +130,6 @@ def staff(app, role, union):
     client = app.test_client()
     sign_in_quickly(client, make_account([(role, union)]))
     return client
-
-
-def test_an_operator_prints_a_card_and_ends_a_lost_one(db, app, tree):
-    worker, operator, other = make_worker(), staff(app, Role.OPERATOR, tree.county), staff(app, Role.OPERATOR, tree.county)
-    assert "service-cards" not in operator.get("/workers/cards").text
-    for _twice in range(2):
-        assert operator.send("/workers/cards", {"worker": str(worker.id)}, key="the-same-key").location == "/workers/cards"
-    card = queries.list_cards(worker.id)[0]
-    assert len(queries.list_cards(worker.id)) == 1
-    for size in ("", "?size=sticker", "?size=nonsense"):
-        page = operator.get(f"/workers/cards{size}").text
-        assert rules.in_groups(card.code) in page and "qrline" in page and "李志强" not in page and "李*强" in page
-    assert rules.in_groups(card.code) not in other.get("/workers/cards").text  # nobody prints what somebody else issued
-    lost = {"worker": str(worker.id), "next": "/desk"}
-    assert operator.send("/workers/cards/lost", lost).location == "/desk"
-    assert queries.find_by_card(card.code) is None
-    assert operator.send("/workers/cards/lost", lost | {"next": "https://evil.example"}).location == "/workers/cards"
-    assert operator.send("/workers/cards", {}).status_code == 400
 
 
 def test_an_officer_prints_and_ends_cards_of_members_in_scope(db, app, tree):
@@ -162,4 +144,3 @@ def test_an_officer_prints_and_ends_cards_of_members_in_scope(db, app, tree):
     assert officer.send(address, {"do": "revoke"}).location == f"/members/{member.number}"
     assert queries.find_by_card(code) is None
     assert staff(app, Role.APPROVER, tree.county).send(address).status_code == 403
-    assert staff(app, Role.HOST, tree.county).send("/workers/cards", {"worker": str(member.worker_id)}).status_code == 403

@@ -110,6 +110,27 @@ def test_five_tries_whoever_tries(db):
         commands.confirm_contact(worker=worker, phone=PHONE, surname="李", id_tail=number[-4:], by=SYSTEM)
 
 
+def test_eight_tries_a_day(db):
+    number = make_id_number()
+    worker = silent(db, name="李志强", id_number=number)
+    begin = clock.now()
+    for quarter in range(2):
+        for _try in range(4):
+            with clock.stopped_at(begin + timedelta(minutes=16 * quarter)), pytest.raises(Refused) as refused:
+                commands.confirm_contact(worker=worker, phone=PHONE, surname="李", id_tail="....", by=SYSTEM)
+            assert refused.value.problems[0].code == "no_match"
+            db.session.rollback()
+    for hours, code in ((23, "too_often"), (25, None)):
+        with clock.stopped_at(begin + timedelta(hours=hours)):
+            if code is None:
+                commands.confirm_contact(worker=worker, phone=PHONE, surname="李", id_tail=number[-4:], by=SYSTEM)
+                continue
+            with pytest.raises(Refused) as refused:
+                commands.confirm_contact(worker=worker, phone=PHONE, surname="李", id_tail=number[-4:], by=SYSTEM)
+            assert refused.value.problems[0].code == code
+            db.session.rollback()
+
+
 def test_whoever_comes_to_the_desk_with_a_silent_number_is_a_second_person(db):
     old = silent(db, name="李志强")
     new = commands.register_worker(occupation=Occupation.COURIER, phone=PHONE, name="李志强", by=SYSTEM)

@@ -202,6 +202,7 @@ def test_a_festival_for_all_that_a_filter_leaves(english, tree, keeper):
 def test_chosen_stations_open_on_a_make_up_workday(english, tree, keeper):
     one, two = (make_station(union=tree.county, hours=WORKDAYS) for _ in range(2))
     foreign = make_station(union=tree.foreign_county, hours=WORKDAYS)
+    assert english.send(f"{MANY}/chosen", {"chosen": [one.code, "\0"]}, inspect=False).status_code == 200
     page = body(english.send(f"{MANY}/chosen", {"chosen": [one.code, foreign.code]}))
     assert "For 1 station" in page and f'name="chosen" value="{one.code}"' in page
     english.send(MANY, many(chosen=[one.code, foreign.code], occasion="2026-02-15-worked", mode="workday"))

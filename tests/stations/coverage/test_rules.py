@@ -29,7 +29,10 @@ def test_dots_lie_as_the_counties_do():
     assert at["北"].radius > at["南"].radius
     assert all(0 <= dot.x <= drawing.width and 0 <= dot.y <= drawing.height for dot in drawing.dots)
     assert rules.draw([Row("4", "无", "市")]) is None
-    assert len(rules.draw([north]).dots) == 1
+    alone = rules.draw([north])
+    (dot,) = alone.dots
+    assert alone.width == drawing.width and dot.x == alone.width / 2  # one county is no larger than among many
+    assert dot.y + dot.radius + 14 < alone.height  # and its name stands on the drawing
 
 
 def test_the_total_adds_up():

@@ -106,6 +106,13 @@ def test_others_are_warned_until_it_is_answered(english, tree):
         assert "someone said" in body(english.get(address)), address
 
 
+def test_a_county_in_the_address_is_not_said_twice(english, tree):
+    short = make_station(union=tree.county, address="花园路 9 号")
+    whole = make_station(union=tree.county, address="郑州市金水区花园路 8 号")
+    assert "<dd>金水区 花园路 9 号</dd>" in body(english.get(f"/stations/{short.code}"))
+    assert "<dd>郑州市金水区花园路 8 号</dd>" in body(english.get(f"/stations/{whole.code}"))
+
+
 def test_the_list_is_light(english, tree):
     """Everything the list needs over the wire is within 40 KB, with thirty stations in it; Leaflet is not part of it."""
     for number in range(PUBLIC_LIMIT + 5):

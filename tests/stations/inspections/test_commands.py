@@ -122,7 +122,7 @@ def test_two_taps_at_once_open_one_report(app, db, tree, station):
     @transactional
     def tap():
         one, place = db.session.get_one(Inspection, ids[0]), db.session.get_one(Station, ids[1])
-        start.wait(10)
+        start.wait(30)
         commands.report_finding(inspection=one, station=place, item_id=item, kind=ReportKind.OTHER, by=SYSTEM)
 
     def run():

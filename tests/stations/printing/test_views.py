@@ -62,6 +62,15 @@ def test_the_sheet_has_a_number_of_its_own(keeper, tree):
     assert "Courier" in page and "Rest" in page and page.count('<th scope="row">') == 25
 
 
+def test_an_operator_prints_the_sheet_at_the_counter(client, tree):
+    sign_in_quickly(client, make_account([(Role.OPERATOR, tree.county)]))
+    here = f"/desk/{make_station(union=tree.county).code}/paper"
+    assert f'href="{here}/blank"' in body(client.get(here))
+    page = body(client.get(f"{here}/blank"))
+    assert f'href="{here}"' in page and "/staff/stations" not in page and page.count('<th scope="row">') == 25
+    assert client.get(f"/desk/{make_station(union=tree.foreign_county).code}/paper/blank").status_code == 404
+
+
 @pytest.mark.parametrize("paper", ["poster", "sheet"])
 def test_the_paper_of_others_is_not_there(keeper, tree, paper):
     station = make_station(union=tree.foreign_county)

@@ -135,7 +135,7 @@ def test_four_at_once_get_four_codes(app, tree):
 
 def test_two_at_once_at_one_place_are_one_station(app, tree):
     union_id, answers = tree.county.id, []
-    ready = threading.Barrier(2)
+    ready = threading.Barrier(2, timeout=30)
 
     def one() -> None:
         with app.app_context():

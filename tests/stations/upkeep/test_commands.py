@@ -190,7 +190,7 @@ def at_once(app, *jobs) -> list:
     def run(place, job):
         with app.app_context():
             try:
-                start.wait(10)
+                start.wait(30)
                 said[place] = transactional(job)()
             except Exception as error:
                 said[place] = error
@@ -222,7 +222,7 @@ def test_of_two_answers_at_once_one_counts(app, db, station):
 
     def job():
         report = db.session.get_one(Report, ident)
-        both_have_read.wait(10)
+        both_have_read.wait(30)
         commands.answer(report=report, by=By("system"))
         return "answered"
 

@@ -48,7 +48,7 @@ def log(world, *, worker=0, service=WATER, key=None, at=NOON, **changes):
 
 
 def rows(db, table):
-    return db.session.execute(sa.text(f"SELECT * FROM {table}")).all()
+    return db.session.execute(sa.text(f"SELECT * FROM {table} ORDER BY 1")).all()
 
 
 def test_a_known_person_is_logged_whole(db, world):

@@ -56,7 +56,7 @@ def at_once(world, *work: Callable[[], Any]) -> list[Any]:
 
     def run(number: int) -> None:
         with world.app.app_context():
-            start.wait(10)
+            start.wait(30)
             try:
                 answers[number] = work[number]()
             except Exception as error:
@@ -273,7 +273,7 @@ def test_an_undo_waits_for_a_tap_that_joins_the_stay(world):
         database.session.commit()
 
     def undo() -> None:
-        joined.wait(10)
+        joined.wait(30)
         commands.reverse_line(line_id=first, station_code=world.codes[0], unions=world.unions, reason="test", by=world.by)
         database.session.commit()
 

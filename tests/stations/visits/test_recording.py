@@ -198,7 +198,7 @@ def test_an_entry_and_taps_at_once_are_one_line(world):
 
     def run(number: int) -> None:
         with application.app_context(), clock.stopped_at(moment):
-            start.wait(10)
+            start.wait(30)
             if number:
                 answers.append(
                     commands.log_visit(

@@ -101,6 +101,23 @@ def test_a_wish_that_was_declined_can_be_taken_up_again(tree, db):
     assert (wish.state, wish.reason) == (WishState.CONSIDERED, None)
 
 
+def test_the_county_is_locked_before_the_wish(tree, db):
+    """As a new voice does it: the other way round the two would wait for each other."""
+    wish, locked = make_wish(), []
+    db.session.commit()
+
+    def note(_connection, _cursor, statement, *_rest):
+        if " FOR " in statement:
+            locked.append("divisions" if "FROM divisions" in statement else "wishes")
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        commands.set_state(wish=wish, state=WishState.CONSIDERED, by=SYSTEM)
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    assert locked == ["divisions", "wishes"]
+
+
 # --- what the database refuses by itself -------------------------------------------------------------------
 
 BROKEN = {

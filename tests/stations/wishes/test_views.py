@@ -92,6 +92,15 @@ def test_too_many_from_one_place_must_wait(english, tree):
     assert database.session.scalar(sa.select(sa.func.count()).select_from(Wish)) == 5
 
 
+def test_another_address_of_the_same_household_waits_too(english, tree):
+    english.get("/stations/wish")
+    answers = [
+        english.send("/stations/wish", WISH | {"place": f"路口{n}"}, environ_base={"REMOTE_ADDR": f"2001:db8::{n + 1:x}"})
+        for n in range(6)
+    ]
+    assert [one.status_code for one in answers] == [303] * 5 + [429]
+
+
 def test_staff_see_the_wishes_of_their_part(keeper, tree):
     for place in ("大市场", "大市场", "小市场"):
         make_wish(place)

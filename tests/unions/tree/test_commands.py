@@ -38,7 +38,7 @@ def test_added_at_once_each_gets_its_own_code(app, db, tree):
 
 def test_adding_beneath_while_it_closes(app, db, tree):
     """One closes, one adds beneath: whoever comes second is told, and no open union hangs beneath a closed one."""
-    barrier, answers = threading.Barrier(2), []
+    barrier, answers = threading.Barrier(2, timeout=30), []
 
     def run(command) -> None:
         with app.app_context():

@@ -298,3 +298,9 @@ def test_a_year_has_its_own_lines(tree):
     made = make_budget(union, [line_values("站点运行", {make_source(union, year=2027): 10})], year=2027, proposer=SYSTEM)
     assert made.lines["站点运行"].code == "002"
     assert date(2027, 1, 1).year == made.budget.year
+
+
+@pytest.mark.parametrize("address", ["2200000000", "2026/versions/2200000000", "2026/versions/0"])
+def test_a_number_that_no_column_holds_is_nothing(someone, tree, address):
+    make_budget(tree.county, [], approve=False)
+    assert someone(Role.FINANCE, tree.county).get(f"/budgets/{tree.county.code}/{address}").status_code == 404

@@ -370,5 +370,5 @@ def test_any_order_of_movements_keeps_the_books(application):
     Money.app = application
     from hypothesis.stateful import run_state_machine_as_test
 
-    quick = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    quick = settings(max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Money, settings=quick)

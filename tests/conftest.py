@@ -18,6 +18,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import Function
+from sqlalchemy.sql.selectable import Join
+from sqlalchemy.sql.visitors import iterate
 
 from portal import create_app, postgres
 from portal.config import Settings
@@ -35,6 +39,34 @@ KEYRING = (
 # To look further: pytest --hypothesis-profile=default.
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+
+# Rows come in no order unless one is asked for. What is read without one comes backwards here, so that whoever leans on the
+# order of insertion is found at once and not on the one day in a hundred when the database answers otherwise.
+_AGGREGATES = {"count", "sum", "min", "max", "avg", "bool_or", "bool_and", "array_agg", "string_agg", "json_agg", "jsonb_agg"}
+
+
+def _is_aggregate(element) -> bool:
+    return isinstance(element, Function) and element.name.lower() in _AGGREGATES
+
+
+@sa.event.listens_for(Session, "do_orm_execute")
+def _backwards(state) -> None:
+    statement = state.statement
+    if not (state.is_select and isinstance(statement, sa.Select)):
+        return
+    if statement._order_by_clauses or statement._group_by_clauses or statement._distinct or statement._distinct_on:
+        return
+    if any(_is_aggregate(part) for column in statement.selected_columns for part in iterate(column)):
+        return
+    tables = [one for one in statement.get_final_froms() if isinstance(one, (sa.Table, Join))]
+    if len(tables) != 1:
+        return
+    first = tables[0]
+    while isinstance(first, Join):
+        first = first.left
+    if isinstance(first, sa.Table):
+        state.statement = statement.order_by(*(column.desc() for column in first.primary_key))
 
 
 def settings_for(url: str, **changes) -> Settings:

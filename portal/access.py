@@ -41,6 +41,13 @@ class Permission(Word):
     EDIT_BUDGETS = "edit_budgets", N_("Draft budgets and book money")
     APPROVE_BUDGETS = "approve_budgets", N_("Approve budgets")
     REVIEW_BUDGETS = "review_budgets", N_("Review budgets for the audit committee")
+    VIEW_PROGRAMMES = "view_programmes", N_("See programmes and their sessions")
+    PLAN_PROGRAMMES = "plan_programmes", N_("Plan programmes, rules and sessions")
+    APPROVE_PROGRAMMES = "approve_programmes", N_("Approve programmes and their rules")
+    MANAGE_BOOKINGS = "manage_bookings", N_("Book for others and keep session lists")
+    BUY_SUPPLIES = "buy_supplies", N_("Enter purchases of goods")
+    VIEW_DELIVERIES = "view_deliveries", N_("See who received what")
+    CHECK_DELIVERIES = "check_deliveries", N_("Check deliveries afterwards")
 
 
 class Role(Word):
@@ -59,7 +66,19 @@ class Role(Word):
 P = Permission
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset({P.STAFF_HOME, P.SERVE}),
-    Role.KEEPER: frozenset({P.STAFF_HOME, P.SERVE, P.KEEP_STATIONS, P.PAIR_DEVICES, P.MERGE_WORKERS}),
+    Role.KEEPER: frozenset(
+        {
+            P.STAFF_HOME,
+            P.SERVE,
+            P.KEEP_STATIONS,
+            P.PAIR_DEVICES,
+            P.MERGE_WORKERS,
+            P.VIEW_PROGRAMMES,
+            P.MANAGE_BOOKINGS,
+            P.BUY_SUPPLIES,
+            P.VIEW_DELIVERIES,
+        }
+    ),
     # A host's staff (bank, shop) have a counter of their own that knows no names.
     Role.HOST: frozenset({P.STAFF_HOME, P.COUNT_VISITS}),
     Role.OFFICER: frozenset(
@@ -74,13 +93,41 @@ ROLES: dict[Role, frozenset[Permission]] = {
             P.KEEP_STATIONS,
             P.MERGE_WORKERS,
             P.VIEW_BUDGETS,
+            P.VIEW_PROGRAMMES,
+            P.PLAN_PROGRAMMES,
+            P.MANAGE_BOOKINGS,
+            P.VIEW_DELIVERIES,
+            P.CHECK_DELIVERIES,
         }
     ),
-    Role.FINANCE: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_BUDGETS, P.EDIT_BUDGETS}),
-    Role.APPROVER: frozenset(
-        {P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_APPLICATIONS, P.VIEW_MEMBERS, P.VIEW_BUDGETS, P.APPROVE_BUDGETS}
+    Role.FINANCE: frozenset(
+        {P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_BUDGETS, P.EDIT_BUDGETS, P.VIEW_PROGRAMMES, P.BUY_SUPPLIES, P.VIEW_DELIVERIES}
     ),
-    Role.AUDITOR: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.VIEW_AUDIT, P.VIEW_BUDGETS, P.REVIEW_BUDGETS}),
+    Role.APPROVER: frozenset(
+        {
+            P.STAFF_HOME,
+            P.VIEW_UNIONS,
+            P.VIEW_APPLICATIONS,
+            P.VIEW_MEMBERS,
+            P.VIEW_BUDGETS,
+            P.APPROVE_BUDGETS,
+            P.VIEW_PROGRAMMES,
+            P.APPROVE_PROGRAMMES,
+            P.VIEW_DELIVERIES,
+        }
+    ),
+    Role.AUDITOR: frozenset(
+        {
+            P.STAFF_HOME,
+            P.VIEW_UNIONS,
+            P.VIEW_AUDIT,
+            P.VIEW_BUDGETS,
+            P.REVIEW_BUDGETS,
+            P.VIEW_PROGRAMMES,
+            P.VIEW_DELIVERIES,
+            P.CHECK_DELIVERIES,
+        }
+    ),
     # System administration sees structure and accounts, no people and no audit: the three are kept apart.
     Role.ADMINISTRATOR: frozenset({P.STAFF_HOME, P.VIEW_UNIONS, P.EDIT_UNIONS, P.MANAGE_STAFF}),
 }

@@ -166,9 +166,16 @@ def state_pictures() -> str:
     """The pages of docs/states.md: each state table of the code as a Mermaid picture and as a list."""
     from portal.members.joining.models import TRANSITIONS as APPLICATIONS
     from portal.stations.upkeep.models import TRANSITIONS as REPORTS
+    from portal.welfare.bookings.models import NEXT_STATUSES as BOOKINGS
+    from portal.welfare.ledger.models import NEXT_STATUSES as BUDGETS
+    from portal.welfare.programmes.models import NEXT_STATUSES as PROGRAMMES
 
     parts = ["# States", "", "Drawn from the tables in the code by `portal states`; a test compares. Do not edit by hand.", ""]
-    for title, table in (("Application to join", APPLICATIONS), ("Report of what is wrong at a station", REPORTS)):
+    tables = (
+        ("Application to join", APPLICATIONS), ("Report of what is wrong at a station", REPORTS),
+        ("Budget of a union and year", BUDGETS), ("Programme", PROGRAMMES), ("Booking", BOOKINGS),
+    )  # fmt: skip
+    for title, table in tables:
         parts += [f"## {title}", "", "```mermaid", "stateDiagram-v2"]
         parts += [f"    {state.value} : {state.label}" for state in table]
         parts += [f"    {before.value} --> {after.value}" for before, afters in table.items() for after in sorted(afters)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -26,6 +26,8 @@ class Worker(db.Model):
         sa.Index("uq_workers_id_number", "id_type", "id_number_index", unique=True),
         sa.Index("ix_workers_name", "name"),
         sa.CheckConstraint("merged_into_id <> id", name="merged_into_another"),
+        sa.CheckConstraint("sex IN ('female', 'male')", name="sex_known"),
+        sa.CheckConstraint("NOT born_from_document OR born_on IS NOT NULL", name="born_where_from_document"),
         sa.Index("ix_workers_merged_into_id", "merged_into_id", postgresql_where=sa.text("merged_into_id IS NOT NULL")),
     )
 
@@ -38,6 +40,10 @@ class Worker(db.Model):
     id_type: Mapped[IdType | None] = mapped_column(text_enum(IdType))
     id_number_cipher: Mapped[bytes | None]
     id_number_index: Mapped[bytes | None]
+    # For programmes with an age or a sex in their rule: read from the document, or said by the person themselves.
+    sex: Mapped[str | None] = mapped_column(sa.String(6))
+    born_on: Mapped[date | None]
+    born_from_document: Mapped[bool] = mapped_column(default=False)
     never_invite_at: Mapped[datetime | None]
     # Set while the consent to keep a record of services is withdrawn: visits are then counted without the person.
     unrecorded_since: Mapped[datetime | None]

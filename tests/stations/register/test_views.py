@@ -318,7 +318,8 @@ def test_status_changes_step_by_step(english, tree, keeper):
     assert station.closed_at is not None
     assert "Change the status" not in body(english.get(address))
     assert english.send(f"{address}/status", {"status": "open"}).status_code == 422
-    changes = [entry.details["status"] for entry in AuditEntry.query.filter_by(action="station.status_set").order_by(AuditEntry.id)]
+    entries = AuditEntry.query.filter_by(action="station.status_set").order_by(AuditEntry.id)
+    changes = [entry.details["status"] for entry in entries]
     assert changes == [["open", "suspended"], ["suspended", "withdrawn"]]
 
 

@@ -1,0 +1,5 @@
+"""Programmes at the counter: what the light allows, handed out or checked in with one tap."""
+
+
+def prepare(app) -> None:
+    """Register this room with an application."""

@@ -1,0 +1,6 @@
+"""Who may have something, as data: evaluated for one person, compiled to SQL for a count."""
+
+
+def prepare(app) -> None:
+    """Register this room with an application."""
+    from portal.welfare.eligibility import models  # noqa: F401 - importing models registers their tables

@@ -1,0 +1,6 @@
+"""The catalogue of what a union gives, with the procedure in words."""
+
+
+def prepare(app) -> None:
+    """Register this room with an application."""
+    from portal.welfare.items import models  # noqa: F401 - importing models registers their tables

@@ -36,7 +36,7 @@ def take(*, station: Station, entry: Any, by: By) -> Taken:
     """Take in one entry, in a transaction of its own. Refuses nothing: what does not agree goes to the keeper's list."""
     sent = rules.read(entry)
     if sent is None:
-        key = str(entry.get("key"))[:64] if isinstance(entry, dict) else ""
+        key = str(entry.get("key")) if isinstance(entry, dict) else ""  # whole, or the tablet would never let it go
         _note(station, DiscrepancyKind.UNREADABLE, f"unreadable:{rules.mark_of(entry)}", by)
         return Taken(key, "unreadable")
     now = clock.now()

@@ -240,6 +240,11 @@ def test_what_cannot_be_read_is_listed_and_counts_nothing(world, broken):
     assert count("visits") == 0 and listed() == ["unreadable"]
 
 
+def test_a_key_that_is_too_long_comes_back_whole_so_that_the_tablet_lets_it_go(world):
+    taken = commands.take(station=world.station, entry=entry() | {"key": "k" * 200}, by=world.by)
+    assert (taken.key, taken.became) == ("k" * 200, "unreadable")
+
+
 def test_each_entry_that_cannot_be_read_is_listed_for_itself_and_once(world):
     for broken in ({"heads": 3}, {"heads": 4}, {"heads": 3}):
         assert take(world, broken) == "unreadable"

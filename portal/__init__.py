@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "0.6.0"
 
 ROOMS = (
     "portal.front",
@@ -24,6 +24,7 @@ ROOMS = (
     "portal.stations.visits",
     "portal.stations.upkeep",
     "portal.stations.supplies",
+    "portal.stations.stocktaking",
     "portal.stations.inspections",
     "portal.stations.door",
     "portal.desk.shifts",
@@ -42,8 +43,10 @@ ROOMS = (
     "portal.welfare.quotas",
     "portal.welfare.sessions",
     "portal.welfare.bookings",
+    "portal.welfare.attendance",
     "portal.welfare.purchases",
     "portal.welfare.deliveries",
+    "portal.welfare.checks",
     "portal.welfare.entitlements",
     "portal.desk.giving",
     "portal.desk",

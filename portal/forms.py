@@ -54,10 +54,10 @@ class UploadForm(Form):
 
 
 class TextField(StringField):
-    """A line of text, tidied; empty becomes None."""
+    """A line of text, tidied; empty becomes None. What people read as sentences takes ``filters=[prose]``."""
 
     def __init__(self, label: Any = None, validators: Any = None, *, max_length: int = 200, **kwargs: Any) -> None:
-        super().__init__(label, validators, filters=[tidy], **kwargs)
+        super().__init__(label, validators, **{"filters": [tidy]} | kwargs)
         self.max_length = max_length
 
     def pre_validate(self, form: Form) -> None:

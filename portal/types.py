@@ -166,3 +166,10 @@ def tidy(value: str | None) -> str | None:
     plain = unicodedata.normalize("NFKC", value)
     plain = "".join(sign for sign in plain if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
     return plain.strip() or None
+
+
+def prose(value: str | None) -> str | None:
+    """Sentences as they were typed, with their full-width commas; only control signs and outer space go. '' is None."""
+    if not isinstance(value, str):
+        return None
+    return "".join(sign for sign in value if sign == "\n" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")).strip() or None

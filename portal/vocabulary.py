@@ -37,6 +37,10 @@ COUNTER_OCCUPATIONS = (
     Occupation.OTHER,
 )
 
+# Who drives gets nothing with alcohol; who rides is told.
+DRIVERS = (Occupation.TRUCK_DRIVER, Occupation.RIDE_HAILING_DRIVER, Occupation.TAXI_DRIVER)
+RIDERS = (Occupation.FOOD_DELIVERY_RIDER, Occupation.COURIER)
+
 NEW_FORM_OCCUPATIONS = frozenset(
     {Occupation.COURIER, Occupation.FOOD_DELIVERY_RIDER, Occupation.TRUCK_DRIVER, Occupation.RIDE_HAILING_DRIVER}
 )

@@ -1,6 +1,6 @@
 """`portal worker`: what is done apart from requests — messages, large workbooks, sealing, partitions, retention.
 
-Any number of workers may run: messages and workbooks are taken with SKIP LOCKED, sealing and the nightly work
+Any number of workers may run: messages, workbooks and bookings are taken with SKIP LOCKED, sealing and the nightly work
 hold an advisory lock.
 """
 
@@ -30,10 +30,13 @@ from portal.stations.visits import commands as visits
 from portal.tables import Unreadable
 from portal.types import N_, text
 from portal.unions.staff import queries as staff
+from portal.welfare.bookings import commands as bookings
+from portal.welfare.quotas import commands as quotas
 
 log = logging.getLogger("portal.worker")
 MONTHS_AHEAD = 3
 HOUR = 3600.0
+MINUTE = 60.0
 BATCH = 100
 FAILED = object()
 
@@ -156,7 +159,28 @@ def apply_retention() -> dict[str, int]:
     return retention.apply()
 
 
-HOURLY = (make_partitions, seal_days, apply_retention)
+@_alone
+def take_quota_back() -> int:
+    """Places of a quota that were not used by their day go back up."""
+    return quotas.take_back_due(by=SYSTEM)
+
+
+def _each(job: Callable[..., int]) -> Callable[[], int]:
+    """Run a job on bookings until nothing is due, one booking in one transaction: others pass over what is being done."""
+
+    @functools.wraps(job)
+    def wrapper() -> int:
+        done, one = 0, transactional(functools.partial(job, by=SYSTEM, limit=1))
+        while done < BATCH * 10 and one():
+            done += 1
+        return done
+
+    return wrapper
+
+
+HOURLY = (make_partitions, seal_days, apply_retention, take_quota_back)
+# What time does to bookings. Offers first: a place whose offer ran out is somebody else's at once.
+MINUTELY = tuple(_each(job) for job in (bookings.expire_offers, bookings.mark_no_shows, bookings.fill, bookings.remind))
 
 
 def run_once() -> None:
@@ -166,7 +190,7 @@ def run_once() -> None:
         pass
     if seal_audit():
         write_audit_head()
-    for job in HOURLY:
+    for job in (*MINUTELY, *HOURLY):
         job()
 
 
@@ -176,12 +200,16 @@ def run(stop: threading.Event | None = None) -> None:
     if threading.current_thread() is threading.main_thread():
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
-    next_hourly = 0.0
+    next_hourly = next_minutely = 0.0
     while not stop.is_set():
         busy = _attempt(send_messages)
         loaded = _attempt(load_workbook)
         if _attempt(seal_audit) not in (0, FAILED):
             _attempt(write_audit_head)
+        if time.monotonic() >= next_minutely:
+            next_minutely = time.monotonic() + MINUTE
+            for job in MINUTELY:
+                _attempt(job)
         if time.monotonic() >= next_hourly:
             fine = [_attempt(job) is not FAILED for job in HOURLY]
             next_hourly = time.monotonic() + (HOUR if all(fine) else 10)

@@ -20,7 +20,7 @@ from tests.conftest import KEYRING, settings_for
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
 
-TINY = Scale(stations=12, workers=30, days=8, members=4, applications=6)
+TINY = Scale(stations=12, workers=30, days=8, members=4, applications=6, welfare=0)
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 

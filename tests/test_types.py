@@ -14,7 +14,7 @@ from portal.members.joining.models import ApplicationStatus
 from portal.members.workers import commands, queries
 from portal.members.workers.models import Worker, WorkerPhone
 from portal.outbox import Message
-from portal.types import Encrypted, Word, new_id, text, tidy
+from portal.types import Encrypted, Word, new_id, prose, text, tidy
 from portal.vocabulary import Occupation
 from tests.factories.joining import make_application, make_invitation
 from tests.factories.unions import small_tree
@@ -165,3 +165,9 @@ def test_a_sentence_is_said_in_the_reader_s_language(app):
 )  # fmt: skip
 def test_what_was_typed_is_made_plain(typed, plain):
     assert tidy(typed) == plain
+
+
+def test_sentences_keep_the_commas_they_were_typed_with():
+    """A code is made plain, a sentence is not; in both control signs and outer space go."""
+    assert prose(" 已撤销，您可以再约。\x00\n谢谢 ") == "已撤销，您可以再约。\n谢谢"
+    assert prose("  ") is None and prose(None) is None

@@ -1,4 +1,4 @@
-"""Stock of stations: items, kits, lots, movements, counts, transfers, write-offs.
+"""Stock of stations: a book of movements that alone changes what a lot holds; nothing past its date goes out.
 
 Revision: 0011
 """
@@ -8,6 +8,82 @@ from alembic import op
 
 revision = "0011"
 down_revision = "0010"
+
+# The same signs stand in supplies.models.SIGNS; a test holds the two together.
+APPLY = """
+CREATE FUNCTION apply_stock_movement() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    sign integer;
+    good_until date;
+BEGIN
+    SELECT s.sign INTO STRICT sign FROM (VALUES
+        ('opening', 1), ('purchase', 1), ('donation', 1), ('transfer_in', 1), ('transfer_out', -1), ('hand_out', -1),
+        ('refill', -1), ('give_back', 1), ('found', 1), ('missing', -1), ('loss', -1), ('write_off', -1)
+    ) AS s (kind, sign) WHERE s.kind = NEW.kind;
+    UPDATE lots SET on_hand = on_hand + sign * NEW.quantity
+    WHERE id = NEW.lot_id AND station_id = NEW.station_id AND supply_item_id = NEW.supply_item_id
+    RETURNING expires_on INTO good_until;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the lot is of another station or item'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'fk_stock_movements_lot';
+    END IF;
+    -- Good until the end of its day at +08:00. What did not arrive is a loss of the sender, however late that is found.
+    IF good_until < (NEW.at AT TIME ZONE 'Asia/Shanghai')::date AND (NEW.kind IN ('hand_out', 'refill', 'transfer_out')
+            OR (NEW.kind = 'loss' AND NEW.cause_table IS DISTINCT FROM 'stock_transfers')) THEN
+        RAISE EXCEPTION 'the lot is past its date'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_stock_movements_not_expired';
+    END IF;
+    IF NEW.kind = 'write_off' AND NOT EXISTS (SELECT FROM write_offs w WHERE NEW.cause_table = 'write_offs'
+            AND w.id::text = NEW.cause_id AND w.lot_id = NEW.lot_id AND w.confirmed AND w.quantity = NEW.quantity) THEN
+        RAISE EXCEPTION 'a lot is written off by two people'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_stock_movements_written_off_by_two';
+    END IF;
+    RETURN NULL;
+END $$"""
+
+# A statement of somebody's own calls it at depth 1; the trigger above calls it at depth 2.
+GUARD = """
+CREATE FUNCTION guard_lots() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    item record;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT i.kind, i.expires INTO STRICT item FROM supply_items i WHERE i.id = NEW.supply_item_id;
+        IF item.kind = 'kit' THEN
+            RAISE EXCEPTION 'a pack is not in stock, its parts are'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_lots_no_kit';
+        END IF;
+        IF item.expires AND NEW.expires_on IS NULL THEN
+            RAISE EXCEPTION 'the lot must say until when it is good'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_lots_expiry_said';
+        END IF;
+        IF NEW.on_hand <> 0 THEN
+            RAISE EXCEPTION 'lots.on_hand changes by movements only'
+                USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+        END IF;
+    ELSIF pg_trigger_depth() = 1 AND (NEW.on_hand, NEW.station_id, NEW.supply_item_id, NEW.unit_cost)
+            IS DISTINCT FROM (OLD.on_hand, OLD.station_id, OLD.supply_item_id, OLD.unit_cost) THEN
+        RAISE EXCEPTION 'lots.on_hand changes by movements only'
+            USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NEW;
+END $$"""
+
+# Packs are made of things, not of packs, and a thing stays what it is; so there is never a circle.
+KITS = """
+CREATE FUNCTION guard_kits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'supply_items' THEN
+        IF NEW.kind <> OLD.kind THEN
+            RAISE EXCEPTION 'a thing stays what it is' USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_NAME;
+        END IF;
+    ELSIF NOT EXISTS (SELECT FROM supply_items k, supply_items p
+            WHERE k.id = NEW.kit_id AND k.kind = 'kit' AND p.id = NEW.part_id AND p.kind <> 'kit') THEN
+        RAISE EXCEPTION 'a pack is made of things that are no packs'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_kit_parts_no_kit_within';
+    END IF;
+    RETURN NEW;
+END $$"""
 
 
 def upgrade():
@@ -81,7 +157,7 @@ def upgrade():
     op.create_index('ix_stock_movements_cause', 'stock_movements', ['cause_table', 'cause_id'], unique=False)
     op.create_index('ix_stock_movements_lot_id', 'stock_movements', ['lot_id', 'id'], unique=False)
     op.create_index('ix_stock_movements_station_id', 'stock_movements', ['station_id', 'at', 'id'], unique=False)
-    op.create_index('ix_stock_movements_use', 'stock_movements', ['station_id', 'supply_item_id', 'at'], unique=False, postgresql_where=sa.text("kind IN ('hand_out', 'refill')"))
+    op.create_index('ix_stock_movements_use', 'stock_movements', ['station_id', 'supply_item_id', 'at'], unique=False, postgresql_where=sa.text("kind IN ('hand_out', 'refill', 'give_back')"))
     op.create_table('stock_counts',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
@@ -123,12 +199,14 @@ def upgrade():
     sa.Column('to_station_id', sa.Uuid(), nullable=False),
     sa.Column('quantity', sa.Integer(), nullable=False),
     sa.Column('received', sa.Integer(), nullable=True),
+    sa.Column('called_back', sa.Boolean(), nullable=False),
     sa.Column('note', sa.Text(), nullable=True),
     sa.Column('sent_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('sent_by_account_id', sa.Uuid(), nullable=True),
     sa.Column('received_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('received_by_account_id', sa.Uuid(), nullable=True),
     sa.CheckConstraint('(received IS NULL) = (received_at IS NULL)', name=op.f('ck_stock_transfers_received_whole')),
+    sa.CheckConstraint('NOT called_back OR received = 0', name=op.f('ck_stock_transfers_called_back_whole')),
     sa.CheckConstraint('from_station_id <> to_station_id', name=op.f('ck_stock_transfers_to_another')),
     sa.CheckConstraint('quantity > 0', name=op.f('ck_stock_transfers_quantity_counts')),
     sa.CheckConstraint('received BETWEEN 0 AND quantity', name=op.f('ck_stock_transfers_received_plausible')),
@@ -140,6 +218,7 @@ def upgrade():
     sa.PrimaryKeyConstraint('id', name=op.f('pk_stock_transfers'))
     )
     op.create_index('ix_stock_transfers_from_station_id', 'stock_transfers', ['from_station_id', 'id'], unique=False)
+    op.create_index('ix_stock_transfers_open', 'stock_transfers', ['to_station_id'], unique=False, postgresql_where=sa.text('received_at IS NULL'))
     op.create_index('ix_stock_transfers_to_station_id', 'stock_transfers', ['to_station_id', 'id'], unique=False)
     op.create_table('write_offs',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -168,6 +247,15 @@ def upgrade():
                "FOR EACH ROW EXECUTE FUNCTION refuse_change()")
     op.execute("CREATE TRIGGER tr_stock_counts_no_truncate BEFORE TRUNCATE ON stock_counts "
                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()")
+    op.execute(APPLY)
+    op.execute("CREATE TRIGGER tr_stock_movements_apply AFTER INSERT ON stock_movements "
+               "FOR EACH ROW EXECUTE FUNCTION apply_stock_movement()")
+    op.execute(GUARD)
+    op.execute("CREATE TRIGGER tr_lots_guard BEFORE INSERT OR UPDATE ON lots FOR EACH ROW EXECUTE FUNCTION guard_lots()")
+    op.execute(KITS)
+    op.execute("CREATE TRIGGER tr_supply_items_kind BEFORE UPDATE ON supply_items FOR EACH ROW EXECUTE FUNCTION guard_kits()")
+    op.execute("CREATE TRIGGER tr_kit_parts_kinds BEFORE INSERT OR UPDATE ON kit_parts "
+               "FOR EACH ROW EXECUTE FUNCTION guard_kits()")
 
 
 def downgrade():
@@ -179,3 +267,5 @@ def downgrade():
     op.drop_table("lots")
     op.drop_table("kit_parts")
     op.drop_table("supply_items")
+    for function in ("apply_stock_movement", "guard_lots", "guard_kits"):
+        op.execute(f"DROP FUNCTION {function}()")

@@ -66,6 +66,9 @@ def upgrade():
     sa.Column('decided_by_account_id', sa.Uuid(), nullable=True),
     sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('opinion', sa.Text(), nullable=True),
+    sa.Column('pending', postgresql.JSONB(), nullable=True),
+    sa.Column('pending_by_account_id', sa.Uuid(), nullable=True),
+    sa.Column('pending_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('is_demo', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
@@ -82,10 +85,13 @@ def upgrade():
     sa.CheckConstraint('parent_id <> id', name=op.f('ck_programmes_parent_is_another')),
     sa.CheckConstraint('price >= 0', name=op.f('ck_programmes_price_not_negative')),
     sa.CheckConstraint('quota >= 1', name=op.f('ck_programmes_quota_counts')),
+    sa.CheckConstraint('(pending IS NULL) = (pending_at IS NULL)', name=op.f('ck_programmes_change_whole')),
+    sa.CheckConstraint("pending IS NULL OR status IN ('approved', 'open', 'paused')", name=op.f('ck_programmes_change_of_what_was_approved')),
     sa.ForeignKeyConstraint(['budget_line_id'], ['budget_lines.id'], name=op.f('fk_programmes_budget_line_id')),
     sa.ForeignKeyConstraint(['decided_by_account_id'], ['accounts.id'], name=op.f('fk_programmes_decided_by_account_id')),
     sa.ForeignKeyConstraint(['item_id'], ['welfare_items.id'], name=op.f('fk_programmes_item_id')),
     sa.ForeignKeyConstraint(['parent_id'], ['programmes.id'], name=op.f('fk_programmes_parent_id')),
+    sa.ForeignKeyConstraint(['pending_by_account_id'], ['accounts.id'], name=op.f('fk_programmes_pending_by_account_id')),
     sa.ForeignKeyConstraint(['proposed_by_account_id'], ['accounts.id'], name=op.f('fk_programmes_proposed_by_account_id')),
     sa.ForeignKeyConstraint(['union_id'], ['unions.id'], name=op.f('fk_programmes_union_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_programmes')),
@@ -107,8 +113,54 @@ def upgrade():
     op.create_index('ix_programme_places_station_id', 'programme_places', ['station_id'], unique=False)
     op.create_index('uq_programme_places_station', 'programme_places', ['programme_id', 'station_id'], unique=True, postgresql_where=sa.text('station_id IS NOT NULL'))
 
+    # The one table of moves (models.NEXT_STATUSES), held by the database as well; a test compares the two.
+    op.execute("""
+        CREATE FUNCTION refuse_programme_move() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (
+                ('draft', 'submitted'), ('submitted', 'approved'), ('submitted', 'draft'),
+                ('approved', 'open'), ('approved', 'closed'), ('open', 'paused'), ('open', 'closed'),
+                ('paused', 'open'), ('paused', 'closed'), ('closed', 'settled'))
+            THEN
+                RAISE EXCEPTION 'a programme does not go from % to %', OLD.status, NEW.status
+                    USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+            END IF;
+            RETURN NEW;
+        END $$""")
+    op.execute("CREATE TRIGGER tr_programmes_status_moves BEFORE UPDATE OF status ON programmes "
+               "FOR EACH ROW EXECUTE FUNCTION refuse_programme_move()")
+
+    # Programmes stand beneath headings, and never beneath themselves.
+    op.execute("""
+        CREATE FUNCTION refuse_programme_parent() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.parent_id IS NULL THEN
+                RETURN NEW;
+            END IF;
+            PERFORM pg_advisory_xact_lock(hashtext('programme-tree'));
+            IF EXISTS (SELECT FROM programmes WHERE id = NEW.parent_id AND item_id IS NOT NULL) THEN
+                RAISE EXCEPTION 'only a heading has programmes beneath it'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'tr_programmes_beneath_headings';
+            END IF;
+            IF NEW.id IN (
+                WITH RECURSIVE up(id) AS (
+                    SELECT NEW.parent_id
+                    UNION
+                    SELECT p.parent_id FROM up JOIN programmes p ON p.id = up.id WHERE p.parent_id IS NOT NULL)
+                SELECT id FROM up)
+            THEN
+                RAISE EXCEPTION 'a programme cannot stand beneath itself'
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'tr_programmes_no_circle';
+            END IF;
+            RETURN NEW;
+        END $$""")
+    op.execute("CREATE TRIGGER tr_programmes_parent BEFORE INSERT OR UPDATE OF parent_id ON programmes "
+               "FOR EACH ROW EXECUTE FUNCTION refuse_programme_parent()")
+
 
 def downgrade():
     op.drop_table("programme_places")
     op.drop_table("programmes")
+    op.execute("DROP FUNCTION refuse_programme_parent()")
+    op.execute("DROP FUNCTION refuse_programme_move()")
     op.drop_table("welfare_items")

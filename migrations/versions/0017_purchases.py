@@ -1,4 +1,4 @@
-"""Goods bought from a budget line.
+"""Goods bought from a budget line; hand-outs and paper sheets of a programme.
 
 Revision: 0017
 """
@@ -8,6 +8,18 @@ from alembic import op
 
 revision = "0017"
 down_revision = "0016"
+
+KINDS = (
+    "again_today", "over_quantity", "station_closed", "total_differs", "not_recognised", "unknown_card", "wrong_clock",
+    "key_reused", "unreadable",
+)  # fmt: skip
+
+
+def _kinds(*words):
+    """What may be noted as not agreeing: these words and no others."""
+    name = op.f("ck_entry_discrepancies_discrepancy_kind")
+    op.drop_constraint(name, "entry_discrepancies", type_="check")
+    op.create_check_constraint(name, "entry_discrepancies", f"kind IN ({', '.join(repr(word) for word in words)})")
 
 
 def upgrade():
@@ -44,7 +56,19 @@ def upgrade():
     )
     op.create_index('ix_purchases_station_id', 'purchases', ['station_id', 'id'], unique=False)
     op.create_index('uq_purchases_voucher', 'purchases', ['union_id', 'voucher_number', 'supply_item_id', 'station_id'], unique=True, postgresql_where=sa.text('reversed_at IS NULL'))
+    for table in ("handouts", "paper_sheets"):
+        op.add_column(table, sa.Column("programme_id", sa.Uuid(), nullable=True))
+        op.create_foreign_key(op.f(f"fk_{table}_programme_id"), table, "programmes", ["programme_id"], ["id"])
+    for table in ("handout_gifts", "paper_rows"):
+        op.add_column(table, sa.Column("delivery_id", sa.Uuid(), nullable=True))
+    _kinds(*KINDS, "did_not_fit")
 
 
 def downgrade():
+    op.execute("DELETE FROM entry_discrepancies WHERE kind = 'did_not_fit'")
+    _kinds(*KINDS)
+    for table in ("handout_gifts", "paper_rows"):
+        op.drop_column(table, "delivery_id")
+    for table in ("handouts", "paper_sheets"):
+        op.drop_column(table, "programme_id")
     op.drop_table("purchases")

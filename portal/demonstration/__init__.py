@@ -28,7 +28,25 @@ from portal.access import SYSTEM
 from portal.audit import AuditEntry
 from portal.config import Environment, Settings
 from portal.db import db, transactional
-from portal.demonstration import accounts, duplicates, handouts, joining, money, people, places, shifts, upkeep, visits, wishes
+from portal.demonstration import (
+    accounts,
+    bookings,
+    deliveries,
+    duplicates,
+    handouts,
+    joining,
+    money,
+    people,
+    places,
+    programmes,
+    purchases,
+    sessions,
+    shifts,
+    supplies,
+    upkeep,
+    visits,
+    wishes,
+)
 from portal.members.workers.models import Worker
 from portal.stations.register.models import PUBLIC_STATUSES, Station
 from portal.unions.staff.models import Account
@@ -49,6 +67,7 @@ class Scale:
     days: int = 90
     members: int = 600
     applications: int = 40  # open ones in the own city, and as many elsewhere
+    welfare: int = 1  # 0: neither money nor stock nor programmes, for whoever looks at the rest
 
 
 FULL = Scale()
@@ -170,8 +189,8 @@ def _make(scale: Scale, instance: Path, step: Steps) -> dict[str, int]:
     with step("Hand-outs and paper") as note:
         count += (given := handouts.make(doors, SEED, marker.until))
         note(f"{given} visits")
-    with step("Budgets") as note:
-        note(money.make(SEED, marker.until))
+    if scale.welfare:
+        _welfare(marker, crowd, step)
     with step("People on record twice") as note:
         pairs = duplicates.make(crowd, marker.until)
         count += pairs  # each second record has a visit of its own
@@ -186,6 +205,25 @@ def _make(scale: Scale, instance: Path, step: Steps) -> dict[str, int]:
         db.session.execute(sa.text("ANALYZE"))
     accounts.write(instance, entries + accounts.of_workers(crowd))
     return {"stations": len(doors), "workers": len(crowd), "visits": count}
+
+
+def _welfare(marker: Marker, crowd: list[people.Person], step: Steps) -> None:
+    """Money, stock, programmes, and all that stands on them, in the order in which they lean on each other."""
+    with step("Budgets") as note:
+        note(money.make(SEED, marker.until))
+    with step("Supplies") as note:
+        note(supplies.make(SEED, marker.until))
+    with step("Programmes") as note:
+        note(programmes.make(SEED, marker.until))
+    with step("Sessions") as note:
+        note(sessions.make(SEED, marker.until))
+    with step("Bookings") as note:
+        note(bookings.make(SEED, marker.until, accounts.ids_of_workers(crowd)))
+    with step("Purchases") as note:
+        note(purchases.make(SEED, marker.until))
+    with step("Deliveries") as note:
+        note(deliveries.make(SEED, marker.until))
+    joining.keep_from_phones()
 
 
 def _fill(marker: Marker, first_day: date, crowd: list[people.Person], officers: accounts.Officers, step: Steps) -> int:

@@ -198,6 +198,11 @@ def of_workers(people: list[Person]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def ids_of_workers(people: list[Person]) -> tuple[UUID, ...]:
+    """The same two, as they stand in the database."""
+    return tuple(people[number].id for number in (MEMBER, GUEST))
+
+
 def read(instance: Path) -> list[dict[str, Any]]:
     """What stands in the file; nothing if there is none or it cannot be read."""
     try:

@@ -192,14 +192,18 @@ def run_commands(made: Plan, officers: Officers) -> int:
     for at, _number, step in sorted(steps, key=lambda one: one[:2]):
         with clock.stopped_at(at):
             step()
-    # Nothing of this history goes to a phone, whatever the portal is told to send messages by.
+    keep_from_phones()
+    return len(journeys)
+
+
+def keep_from_phones() -> None:
+    """Nothing of this history goes to a phone, whatever the portal is told to send messages by."""
+    db.session.flush()
     db.session.execute(
         sa.update(Message)
         .where(Message.status == MessageStatus.WAITING)
         .values(status=MessageStatus.SHOWN, ended_at=Message.created_at)
     )
-    db.session.flush()
-    return len(journeys)
 
 
 def _steps(journey: Journey, officer_id: UUID, officer_name: str) -> Iterator[tuple[datetime, Callable[[], None]]]:

@@ -46,8 +46,6 @@ ALCOHOL_FREE_FORM = {
     FirstAidItem.HUOXIANG_TINCTURE: FirstAidItem.HUOXIANG_ORAL_LIQUID,
     FirstAidItem.TEN_DROPS_TINCTURE: FirstAidItem.RENDAN,
 }
-DRIVERS = (Occupation.TRUCK_DRIVER, Occupation.RIDE_HAILING_DRIVER, Occupation.TAXI_DRIVER)
-RIDERS = (Occupation.FOOD_DELIVERY_RIDER, Occupation.COURIER)
 
 
 class FirstAidTally(db.Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from portal import clock, geo
 from portal.access import Actor, By
 from portal.db import db
 from portal.desk import rules
+from portal.desk.giving import queries as giving
 from portal.desk.models import FirstAidItem
 from portal.desk.shifts import queries as shifts
 from portal.members.joining import queries as joining
@@ -30,6 +31,7 @@ from portal.stations.visits.queries import Footprint, Line, Met
 from portal.stations.visits.rules import Given
 from portal.types import N_, Level, Problem, Text, text
 from portal.vocabulary import BasicService, Occupation
+from portal.welfare.bookings import queries as bookings
 
 MOST_MATCHES = 10  # then: type more
 
@@ -181,6 +183,26 @@ def counter(station: Station, *, line_id: UUID | None, by: By) -> Counter:
     return Counter(person(worker, station) if worker else None, line, _undoing(line, by))
 
 
+def counter_of(worker: Worker | None, station: Station, by: By) -> Counter:
+    """The counter with somebody's card, and the last line that can be taken back."""
+    return Counter(person(worker, station) if worker else None, last=find_last(station, by))
+
+
+def with_programmes(station: Station, counter: Counter, by: By, *, given: giving.Given | None) -> giving.Giving:
+    """What programmes add to the counter; the bar below the card shows the newer of line and hand-over."""
+    found = giving.look(station, counter.person.id if counter.person else None, by, given=given)
+    line = counter.line or counter.last
+    if found.given and not given and line and (counter.line or line.at > found.given.at):
+        return replace(found, given=None)
+    return found
+
+
+def list_recent(station: Station, *, handed: bool, limit: int = 8) -> list[Line | giving.Given]:
+    """What stands beside the counter: the newest lines and, where programmes are given, hand-overs."""
+    found = [*visits.list_lines_of_today(station.id, limit=limit), *(giving.list_given(station.id, limit) if handed else ())]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
+
+
 # --- finding somebody ----------------------------------------------------------------------------------------------
 
 
@@ -201,19 +223,25 @@ class Matches:
     kind: str
     people: list[Match] = field(default_factory=list)
     more: bool = False
+    problem: Problem | None = None
 
     @property
     def exact(self) -> bool:
-        return self.kind in ("card", "phone", "id_number")
+        return self.kind in ("card", "phone", "id_number", "booking")
 
     def find(self, worker_id: UUID) -> Match | None:
         """One of those found; nobody else can be chosen."""
         return next((one for one in self.people if one.masked.id == worker_id), None)
 
 
-def find_people(typed: str, actor: Actor, *, station_code: str | None = None) -> Matches:
-    """Whom the field's text means: a whole key first, then the last four digits or a name among those met within scope."""
+def find_people(typed: str, actor: Actor, *, station_code: str | None = None, station: Station | None = None) -> Matches:
+    """Whom the field's text means: a whole key first, then the last four digits or a name among those met within scope.
+
+    With ``station`` also the code of a booking, if it is for there and today; otherwise it says for where and when it is.
+    """
     found = workers.find_by_key(typed)
+    if not found.workers and station and rules.may_be_booking(typed):
+        return _booked(typed, station)
     if found.workers or found.kind in ("card", "phone"):
         shown = workers.list_masked(found.workers)
         return Matches(found.kind, [Match(one, doubtful=one.id in found.doubts) for one in shown])
@@ -226,6 +254,14 @@ def find_people(typed: str, actor: Actor, *, station_code: str | None = None) ->
     if name:
         return _met("name", visits.list_met(actor, name=name, station_code=station_code), text(N_("name begins like this")))
     return Matches(found.kind)
+
+
+def _booked(typed: str, station: Station) -> Matches:
+    """Whose booking has this code."""
+    booking, problems = bookings.look_up_code(typed, station_id=station.id, on=clock.today())
+    worker = workers.find_worker(booking.worker_id) if booking and not problems else None
+    people = [Match(workers.masked(worker))] if worker else []
+    return Matches("booking", people, problem=None if people else problems[0])
 
 
 def _met(kind: str, met: list[Met], why: Text) -> Matches:
@@ -341,7 +377,7 @@ class Note:
 
 
 def list_notes(station: Station) -> list[Note]:
-    """What the handovers of today and yesterday say, newest first; supplies have no book of their own yet."""
+    """What the handovers of today and yesterday say, newest first."""
     today = clock.today()
     handed = (row.shift for row in shifts.list_shifts(station, first=today - timedelta(days=1), last=today, limit=10).rows)
     return [Note(words, shift.ended_at) for shift in handed if shift.ended_at for words in (*shift.left, shift.notes) if words]

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from portal.desk.models import DRIVERS, RIDERS, FirstAidItem
+from portal.desk.models import FirstAidItem
 from portal.stations.register.models import Facility
 from portal.stations.upkeep.models import ReportKind
 from portal.types import N_, Level, Problem, text, tidy
-from portal.vocabulary import TALLIED_ONLY, BasicService, Occupation
+from portal.vocabulary import DRIVERS, RIDERS, TALLIED_ONLY, BasicService, Occupation
 
 # Which facilities a service needs: a fault reported there is worth a word before somebody walks to it.
 NEEDS: dict[BasicService, tuple[Facility, ...]] = {
@@ -37,6 +37,7 @@ NEEDS: dict[BasicService, tuple[Facility, ...]] = {
 LEVELS = (Level.RED, Level.AMBER)
 TAIL = re.compile(r"\d{4}")
 NAME_SIGNS = 2  # a surname alone fits too many
+BOOKING = re.compile(r"\d{4}[ -]?\d{4}")  # as its code is shown; some travel permits look the same and are looked for first
 
 
 def light(problems: Iterable[Problem]) -> Level:
@@ -91,6 +92,11 @@ def problems_with_item(item: FirstAidItem, occupation: Occupation) -> list[Probl
         return [Problem("alcohol", text(says, other=item.alcohol_free_form), Level.RED)]
     says = N_("Contains alcohol: not before riding on. %(other)s is better.")
     return [Problem("alcohol", text(says, other=item.alcohol_free_form), Level.AMBER)]
+
+
+def may_be_booking(typed: str | None) -> bool:
+    """Whether this may be the code of a booking."""
+    return bool(BOOKING.fullmatch(tidy(typed) or ""))
 
 
 def tail_of(typed: str | None) -> str | None:

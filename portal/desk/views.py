@@ -13,6 +13,8 @@ from markupsafe import Markup
 from portal import access, clock
 from portal.access import Permission, requires
 from portal.desk import commands, forms, queries, rules
+from portal.desk.giving import queries as giving
+from portal.desk.giving.forms import GiveForm
 from portal.i18n import say
 from portal.members.joining import commands as joining
 from portal.members.joining.queries import find_invitation
@@ -23,6 +25,7 @@ from portal.members.workers.models import Purpose
 from portal.retention import NOTICE_VERSION
 from portal.stations.register import queries as stations
 from portal.stations.register.models import Station
+from portal.stations.supplies import queries as supplies
 from portal.stations.upkeep import queries as upkeep
 from portal.stations.visits import commands as visit_commands
 from portal.stations.visits import queries as visits
@@ -66,12 +69,14 @@ def _asking() -> dict[str, str]:
 
 def _desk(station: Station, *, status: int = 200, **context: Any) -> Response:
     """The desk of a station; context fills the counter."""
-    context = {"form": forms.LookUpForm(), "matches": None, "doubt": None, "typed": ""} | context
+    context = {"form": forms.LookUpForm(), "matches": None, "doubt": None, "typed": "", "missing_for": None} | context
     if "counter" not in context:
         context["counter"] = queries.Counter(last=queries.find_last(station, access.by()))
+    context["giving"] = queries.with_programmes(station, context["counter"], access.by(), given=context.pop("given", None))
+    context.setdefault("give_form", GiveForm(formdata=None) if context["giving"].gifts else None)
     aside = {} if is_fragment_request() and request.htmx.target == "counter" else {
         "today": visits.today(station.id, clock.today()),
-        "recent": visits.list_lines_of_today(station.id),
+        "recent": queries.list_recent(station, handed=bool(context["giving"].offers)),
         "aed": queries.find_aed(station),
     }  # fmt: skip
     return page(
@@ -92,6 +97,9 @@ def _desk(station: Station, *, status: int = 200, **context: Any) -> Response:
     )
 
 
+counter_page = _desk  # for what is given at the counter from programmes
+
+
 @bp.get("/desk")
 @requires(Permission.SERVE)
 def index() -> Response:
@@ -105,9 +113,11 @@ def index() -> Response:
 @bp.get("/desk/<string:code>")
 @requires(Permission.SERVE)
 def desk(code: str) -> Response:
-    """The counter; `?line=` shows who was just served and offers to take it back."""
+    """The counter; `?line=`, `?delivery=`, `?booking=` show who was just served and offer to take it back."""
     station = _station(code)
-    line_id = request.args.get("line", type=UUID)
+    line_id, *given_ids = (request.args.get(name, type=UUID) for name in ("line", "delivery", "booking"))
+    if any(given_ids) and (given := giving.find_given(station, *given_ids)):
+        return _desk(station, counter=queries.counter_of(given.worker, station, access.by()), given=given)
     return _desk(station, counter=queries.counter(station, line_id=line_id, by=access.by()))
 
 
@@ -116,12 +126,11 @@ def desk(code: str) -> Response:
 
 def _person(station: Station, worker_id: UUID) -> Response:
     """Somebody's card, with the last line still there to be taken back."""
-    known = queries.person(workers.get_worker(worker_id), station)
-    return _desk(station, counter=queries.Counter(known, last=queries.find_last(station, access.by())))
+    return _desk(station, counter=queries.counter_of(workers.get_worker(worker_id), station, access.by()))
 
 
-def _matches(typed: str) -> queries.Matches:
-    return queries.find_people(typed, access.actor(), station_code=access.actor().device_station)
+def _matches(typed: str, station: Station) -> queries.Matches:
+    return queries.find_people(typed, access.actor(), station_code=access.actor().device_station, station=station)
 
 
 def _chosen(matches: queries.Matches) -> queries.Match | None:
@@ -155,7 +164,7 @@ def look_up(code: str) -> Response:
     station, form = _station(code), forms.LookUpForm()
     if not form.validate():
         return _desk(station, status=422, form=form)
-    return _answer(station, form.who.data, _matches(form.who.data))
+    return _answer(station, form.who.data, _matches(form.who.data, station))
 
 
 @bp.post("/desk/<string:code>/scans")
@@ -166,7 +175,7 @@ def scan(code: str) -> Response:
     station, form, key = _station(code), forms.LookUpForm(), request.form.get("key", "")
     if not form.validate():
         return _desk(station, status=422, form=form)
-    matches, service = _matches(form.who.data), _gives(station)
+    matches, service = _matches(form.who.data, station), _gives(station)
     chosen = _chosen(matches)
     if not (service and chosen and matches.kind == "card" and not chosen.doubtful and 8 <= len(key) <= 40):
         return _answer(station, form.who.data, matches)
@@ -189,9 +198,9 @@ def scan(code: str) -> Response:
 def contact(code: str) -> Response:
     """A number that was silent for long: who they say they are opens the card; somebody else ends the old contact."""
     station, typed = _station(code), request.form.get("who", "")
-    chosen = _chosen(_matches(typed))
+    chosen = _chosen(_matches(typed, station))
     if chosen is None or not chosen.doubtful:
-        return _answer(station, typed, _matches(typed))
+        return _answer(station, typed, _matches(typed, station))
     worker = workers.get_worker(chosen.masked.id)
     if request.form.get("answer") == "somebody_else":
         worker_commands.detach_phone(worker=worker, phone=typed, by=access.by())
@@ -334,6 +343,8 @@ def _day(station: Station) -> dict[str, Any]:
         "from_box": queries.count_items_of_today(station.id),
         "reports": upkeep.list_open(station.id),
         "notes": queries.list_notes(station),
+        "warnings": supplies.warnings(station),
+        "from_programmes": giving.count_of_day(station.id),
     }
 
 

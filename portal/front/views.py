@@ -1,4 +1,4 @@
-"""First page, language switch, privacy notice, what every station gives, and the demo's messages."""
+"""First page, language switch, privacy notice, and the demo's messages. `home.welfare` is drawn by welfare/programmes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from portal.access import Permission, public
 from portal.db import UNREACHABLE
 from portal.retention import NOTICE_VERSION
 from portal.types import N_
-from portal.vocabulary import BasicService
 from portal.web import changes_nothing, page, safe_next
 
 home = Blueprint("home", __name__)
@@ -39,8 +38,27 @@ STAFF_BAR = (
         N_("Stations"),
         "stations.staff_index",
         Permission.KEEP_STATIONS,
-        ("stations", "closures", "portraits", "exchange", "upkeep", "inspections", "coverage", "printing", "wishes"),
+        (
+            "stations",
+            "closures",
+            "portraits",
+            "exchange",
+            "upkeep",
+            "inspections",
+            "coverage",
+            "printing",
+            "wishes",
+            "supplies",
+            "stocktaking",
+        ),
     ),
+    (
+        N_("Programmes"),
+        "programmes.index",
+        Permission.VIEW_PROGRAMMES,
+        ("programmes", "items", "eligibility", "quotas", "sessions", "attendance"),
+    ),
+    (N_("Deliveries"), "deliveries.index", Permission.VIEW_DELIVERIES, ("deliveries", "checks", "purchases")),
     (N_("Budgets"), "budgets.index", Permission.VIEW_BUDGETS, ("budgets", "sources", "versions")),
     (N_("Unions"), "unions.index", Permission.VIEW_UNIONS, ("unions",)),
     (N_("Accounts"), "staff.accounts", Permission.MANAGE_STAFF, ("staff",)),
@@ -50,7 +68,7 @@ STAFF_BAR = (
 STAFF_OWN_PAGES = {"staff.home", "staff.password", "staff.change_password"}
 WORKER_BAR = (
     (N_("Stations"), "finding.index", "find", ("finding", "wishes", "door")),
-    (N_("Welfare"), "home.welfare", "welfare", ()),
+    (N_("Welfare"), "home.welfare", "welfare", ("programmes", "entitlements", "bookings")),
     (N_("Me"), "me.index", "me", ("me", "workers")),
 )
 
@@ -76,8 +94,10 @@ def frame() -> dict[str, Any]:
             "home_url": url_for("staff.home"),
             "sign_out_url": url_for("staff.sign_out"),
         }
+    own = f"{request.path}/".startswith("/me/")  # one's bookings are drawn by another room and still stand under "Me"
     bottom = [
-        Item(_(label), url_for(target), here in rooms or endpoint == target, icon) for label, target, icon, rooms in WORKER_BAR
+        Item(_(label), url_for(target), (target == "me.index") if own else here in rooms or endpoint == target, icon)
+        for label, target, icon, rooms in WORKER_BAR
     ]
     signed = who is not None
     return shared | {
@@ -92,13 +112,6 @@ def frame() -> dict[str, Any]:
 def index() -> Response:
     """What this is, for whoever comes: find a station, sign in, join if you like."""
     return page("front/index.html")
-
-
-@home.get("/welfare")
-@public
-def welfare() -> Response:
-    """What every station gives to everybody."""
-    return page("front/welfare.html", services=list(BasicService)[:-1])
 
 
 @home.get("/privacy")

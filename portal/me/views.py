@@ -25,6 +25,8 @@ from portal.stations.visits import queries as visits
 from portal.stations.visits.models import Visit
 from portal.types import N_, text
 from portal.web import done, page, pager, writes
+from portal.welfare.bookings import queries as bookings
+from portal.welfare.checks import queries as checks
 
 bp = Blueprint("me", __name__)
 
@@ -44,6 +46,7 @@ def index() -> Response:
     card = workers.find_card(worker.id)
     membership = memberships.find_membership(worker.id)
     application = joining.find_open(worker.id) or joining.find_latest(worker.id)
+    booked = bookings.list_of_worker(worker.id, alive=True, limit=10)
     walked = membership.application_id if membership else application.id if application else None
     return page(
         "me/index.html",
@@ -55,7 +58,10 @@ def index() -> Response:
         good_until=window_ends(clock.now()),
         printed=[one for one in workers.list_cards(worker.id) if one.kind is CardKind.PRINTED],
         stays=visits.list_visits_of_worker(worker.id, limit=PREVIEW),
+        bookings=booked,
+        lines=bookings.places_in_line(row.booking for row in booked),
         served=visits.count_visits_of_worker(worker.id),
+        given=checks.list_received(worker.id, limit=PREVIEW),
         membership=membership,
         home=memberships.find_home(membership.id) if membership else None,
         application=application,
@@ -72,12 +78,17 @@ def index() -> Response:
 @bp.get("/me/received")
 @workers_only
 def received() -> Response:
-    """Every visit, newest first."""
+    """Every visit and everything of welfare, each newest first and each with pages of its own."""
     before = open_cursor(request.args.get("after"), (Visit.at, Visit.id))
-    found = visits.list_visits_of_worker(_me().id, before=before, limit=PER_PAGE + 1)
+    worker = _me()
+    found = visits.list_visits_of_worker(worker.id, before=before, limit=PER_PAGE + 1)
     more, rows = len(found) > PER_PAGE, found[:PER_PAGE]
     stays = Slice(rows, None, cursor((rows[-1].at, rows[-1].visit_id)) if more else None)
-    return page("me/received.html", stays=stays, pager=pager(stays), first=before is None)
+    since = open_cursor(request.args.get("given"), (Visit.at, Visit.id))
+    given = checks.list_received(worker.id, before=since, limit=PER_PAGE + 1)
+    edge = given[PER_PAGE - 1].listed.delivery if len(given) > PER_PAGE else None
+    return page("me/received.html", stays=stays, pager=pager(stays), first=before is None, given=given[:PER_PAGE],
+                given_more=url_for("me.received", given=cursor((edge.at, edge.id))) if edge else None)  # fmt: skip
 
 
 @bp.post("/me/card")

@@ -21,7 +21,9 @@
   function buttons() {
     const places = all("[data-keys]");
     const place = places[places.length - 1];
-    return place ? all("button:not([disabled]), a.give", place).slice(0, LETTERS.length) : [];
+    // what stands in a form beneath a button is for the hand, not for a letter
+    const free = (one) => one.matches("summary") || !one.closest("details");
+    return place ? all("button:not([disabled]), a.give, summary.give", place).filter(free).slice(0, LETTERS.length) : [];
   }
 
   function isOn() { return one("#use-keys").checked; }

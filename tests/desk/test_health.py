@@ -9,10 +9,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from portal import clock
 from portal.access import By
 from portal.desk import commands, queries, rules
-from portal.desk.models import ALCOHOL_FREE_FORM, DRIVERS, RIDERS, FirstAidItem, FirstAidTally
+from portal.desk.models import ALCOHOL_FREE_FORM, FirstAidItem, FirstAidTally
 from portal.stations.register.models import Facility
 from portal.types import Level, Refused, new_id
-from portal.vocabulary import Occupation
+from portal.vocabulary import DRIVERS, RIDERS, Occupation
 from tests.factories.stations import FACILITIES, make_station
 
 TINCTURE = FirstAidItem.HUOXIANG_TINCTURE

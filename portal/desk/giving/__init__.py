@@ -3,3 +3,6 @@
 
 def prepare(app) -> None:
     """Register this room with an application."""
+    from portal.desk.giving import views
+
+    app.register_blueprint(views.bp)

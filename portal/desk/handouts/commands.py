@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from portal import audit, clock, pictures
 from portal.access import By
 from portal.db import db
+from portal.desk.giving import commands as giving
 from portal.desk.handouts import queries, rules
 from portal.desk.handouts.models import GroupHeads, GroupLine, GroupVisit, Handout, HandoutGift
 from portal.members.workers import queries as workers
@@ -20,16 +21,24 @@ from portal.stations.visits.commands import Entry
 from portal.stations.visits.models import VisitSource
 from portal.types import Problem, Refused
 from portal.vocabulary import BasicService, Occupation
+from portal.welfare.deliveries import commands as deliveries
+from portal.welfare.deliveries import queries as delivered
+from portal.welfare.deliveries.models import Delivery
+from portal.welfare.programmes import queries as programmes
+from portal.welfare.programmes.queries import Offer
 
 
 def open_handout(
-    *, station: Station, title: str, service: BasicService, quantity: int | None, one_per_person: bool, by: By
-) -> Handout:
-    """Begin a hand-out at a station. Raises Refused."""
-    if problems := rules.problems_with_opening(title, quantity):
+    *, station: Station, title: str | None, service: BasicService, quantity: int | None, one_per_person: bool, by: By,
+    offer: Offer | None = None,
+) -> Handout:  # fmt: skip
+    """Begin a hand-out at a station, of a basic service or of a programme: then every gift is a delivery. Raises Refused."""
+    title = title or (offer.programme.name if offer else None)
+    if problems := rules.problems_with_opening(title, quantity) + (rules.problems_with_queue(offer.item.proof) if offer else []):
         raise Refused(problems)
     handout = Handout(station_id=station.id, title=title, service=service, quantity=quantity, one_per_person=one_per_person,
-                      given=0, given_late=0, opened_at=clock.now(), opened_by_account_id=by.id)  # fmt: skip
+                      given=0, given_late=0, opened_at=clock.now(), opened_by_account_id=by.id,
+                      programme_id=offer.programme.id if offer else None)  # fmt: skip
     db.session.add(handout)
     db.session.flush()
     audit.record("handout.opened", by=by, subject=handout, union_id=station.union_id, title=title, quantity=quantity)
@@ -60,12 +69,22 @@ def give(*, handout: Handout, typed: str | None, occupation: Occupation | None, 
         station_id=handout.station_id, union_id=handout.station.union_id, occupation=occupation, service=handout.service,
         at=clock.now(), source=VisitSource.HANDOUT, by=by, worker_id=worker_id,
     )  # fmt: skip
+    delivery = _deliver(handout, worker_id, occupation, by) if handout.programme_id else None
     handout.given += 1
     gift = HandoutGift(handout_id=handout.id, worker_id=worker_id, occupation=occupation, once=handout.one_per_person,
-                       at=clock.now(), line_id=made.line_id, line_at=made.line_at, by_account_id=by.id)  # fmt: skip
+                       at=clock.now(), line_id=made.line_id, line_at=made.line_at, by_account_id=by.id,
+                       delivery_id=delivery.id if delivery else None)  # fmt: skip
     db.session.add(gift)
     db.session.flush()
     return gift
+
+
+def _deliver(handout: Handout, worker_id: UUID | None, occupation: Occupation, by: By) -> Delivery:
+    """What a programme gives leaves its stock, quota and money as at the counter, and is refused as there."""
+    programme = programmes.find_programme(handout.programme_id)
+    offer = Offer(programme, programmes.item_of(programme))
+    worker = workers.find_worker(worker_id) if worker_id else None
+    return giving.give(station=handout.station, offer=offer, worker=worker, occupation=occupation, by=by)
 
 
 def _receiver(typed: str | None, occupation: Occupation | None) -> tuple[UUID | None, Occupation]:
@@ -96,6 +115,8 @@ def take_back(*, handout: Handout, gift_id: UUID, unions: tuple[UUID, ...], by: 
     if gift.line_at == gift.at:
         visits.reverse_line(line_id=gift.line_id, station_code=handout.station.code, unions=unions,
                             reason="undone at the hand-out", by=by)  # fmt: skip
+    if gift.delivery_id:
+        deliveries.reverse_delivery(delivery=delivered.find_delivery(gift.delivery_id), reason="undone at the hand-out", by=by)
     gift.taken_back_at = clock.now()
     handout.given -= 1
     db.session.flush()

@@ -33,7 +33,8 @@ def moment(day: date, at: time) -> datetime:
 class HandoutForm(Form):
     """What is handed out, how much there is, and whether each person gets one."""
 
-    title = TextField(_l("What is handed out"), [Present()], max_length=60)
+    title = TextField(_l("What is handed out"), max_length=60)
+    programme = SelectField(_l("From a programme"), validate_choice=True, default="")
     service = SelectField(_l("Counts as"), choices=BasicService.choices())
     quantity = IntegerField(_l("How many there are (empty: no limit)"), [Optional()])
     one_per_person = BooleanField(_l("One for each person"), default=True)

@@ -42,6 +42,7 @@ class Handout(db.Model):
     opened_by_account_id: Mapped[UUID] = mapped_column(sa.ForeignKey("accounts.id"))
     closed_at: Mapped[datetime | None]
     closed_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
+    programme_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("programmes.id"))  # each gift is then delivered as well
 
     station: Mapped[Station] = relationship()
 
@@ -74,6 +75,7 @@ class HandoutGift(db.Model):
     line_at: Mapped[datetime]
     by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     taken_back_at: Mapped[datetime | None]
+    delivery_id: Mapped[UUID | None]  # of a programme's hand-out
 
 
 class GroupVisit(db.Model):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from portal.access import Actor, Permission
 from portal.db import db
+from portal.desk.giving import queries as giving
 from portal.desk.handouts.models import GroupVisit, Handout, HandoutGift
 from portal.pictures import Picture
 from portal.stations.register.models import Station
+from portal.stations.supplies.rules import problems_with_alcohol
 from portal.unions.tree.queries import within
+from portal.vocabulary import Occupation
+from portal.welfare.deliveries.rules import problems_with_nobody, red
+from portal.welfare.eligibility import queries as eligibility
+from portal.welfare.programmes import queries as programmes
+from portal.welfare.programmes.queries import Offer
 
 
 def get_handout(station_id: UUID, handout_id: UUID) -> Handout:
@@ -29,6 +37,36 @@ def list_handouts(station_id: UUID, limit: int = 20) -> list[Handout]:
             .limit(limit)
         )
     )
+
+
+def left_of(handout: Handout) -> int | None:
+    """How many are left to give: of the hand-out, and of a programme's goods what is in stock; None without a limit."""
+    programme = programmes.find_programme(handout.programme_id) if handout.programme_id else None
+    item = programmes.item_of(programme) if programme else None
+    stock = giving.left_of(handout.station_id, [item]).get(item.id) if item else None
+    return min((count for count in (handout.left, stock) if count is not None), default=None)
+
+
+def list_unnamed(handout: Handout, occupations: Iterable[Occupation]) -> list[Occupation]:
+    """Who may be given one without a card: of a programme only those whom its rule and what is in it allow without a name."""
+    programme = programmes.find_programme(handout.programme_id) if handout.programme_id else None
+    item = programmes.item_of(programme) if programme else None
+    if not programme or not item:
+        return list(occupations)
+    rule, alcohol = eligibility.find_rule(programme.id), contains_alcohol(handout)
+
+    def refused(one: Occupation) -> bool:
+        found = problems_with_nobody(named=item.named, rule=rule, proof=item.proof, occupation=one.value)
+        return bool(red([*found, *problems_with_alcohol(one, contains_alcohol=alcohol)]))
+
+    return [one for one in occupations if not refused(one)]
+
+
+def contains_alcohol(handout: Handout) -> bool:
+    """Whether what a hand-out of a programme gives contains alcohol."""
+    programme = programmes.find_programme(handout.programme_id) if handout.programme_id else None
+    item = programmes.item_of(programme) if programme else None
+    return bool(item and giving.with_alcohol([Offer(programme, item)]))
 
 
 def find_gift(handout_id: UUID, gift_id: UUID | None) -> HandoutGift | None:

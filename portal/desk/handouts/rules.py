@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from portal import clock
 from portal.types import N_, Level, Problem, text
 from portal.vocabulary import Occupation
+from portal.welfare.items.models import Proof
 
 MOST_HEADS = 500
 # How long afterwards a group visit may still be entered.
@@ -23,6 +24,14 @@ def problems_with_opening(title: str | None, quantity: int | None) -> list[Probl
             Problem("quantity", text(N_("A number from 1 to 100,000, or empty if there is no limit.")), field="quantity")
         )
     return found
+
+
+def problems_with_queue(proof: Proof) -> list[Problem]:
+    """Whether something can be given with one scan each: what needs a photo, a signature or a code is given at the desk."""
+    if proof is Proof.NONE:
+        return []
+    says = N_("It needs proof from everybody (%(proof)s); give it at the desk, one by one.")
+    return [Problem("proof", text(says, proof=proof), field="programme")]
 
 
 def problems_with_giving(*, closed: bool, left: int | None, had_at: datetime | None) -> list[Problem]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, request, url_for
+from flask_babel import gettext as _
 
 from portal import access, clock
 from portal.access import Permission, requires
+from portal.desk.giving import queries as giving
 from portal.desk.handouts import commands, forms, queries
 from portal.desk.handouts.models import Handout
 from portal.members.workers import queries as workers
@@ -35,6 +37,10 @@ def _offer(form, station: Station):
     offered = station.offered
     rest = [service for service in BasicService if service not in offered]
     form.service.choices = [(service.value, service) for service in (*offered, *rest)]
+    if "programme" in form:
+        offers = giving.list_offers(station)
+        form.programme.choices = [("", _("No programme: a basic service"))]
+        form.programme.choices += [(one.programme.code, one.programme.name) for one in offers]
     return form
 
 
@@ -67,6 +73,7 @@ def add(code: str) -> Response:
             handout = commands.open_handout(
                 station=station, title=form.title.data, service=BasicService(form.service.data), quantity=form.quantity.data,
                 one_per_person=form.one_per_person.data, by=access.by(),
+                offer=giving.get_offer(station, form.programme.data) if form.programme.data else None,
             )  # fmt: skip
             return done(url_for("handouts.show", code=code, handout_id=handout.id))
         except Refused as refused:
@@ -89,7 +96,8 @@ def _show(station: Station, handout: Handout, *, gift=None, problem: Problem | N
     return page(
         "desk/handouts/show.html", fragments=FRAGMENTS, status=422 if problem else 200, station=station, handout=handout,
         gift=gift, name=worker_rules.mask_name(worker.name) if worker else "", problem=problem, may_undo=mine,
-        occupations=COUNTER_OCCUPATIONS,
+        occupations=queries.list_unnamed(handout, COUNTER_OCCUPATIONS),
+        left=queries.left_of(handout), alcohol=queries.contains_alcohol(handout),
     )  # fmt: skip
 
 

@@ -26,6 +26,10 @@ from portal.stations.visits.commands import Entry, Recorded
 from portal.stations.visits.models import VisitSource
 from portal.types import Refused, new_id
 from portal.vocabulary import BasicService, Occupation
+from portal.welfare.deliveries import commands as deliveries
+from portal.welfare.deliveries import queries as delivered
+from portal.welfare.deliveries.models import Delivery, DeliverySource
+from portal.welfare.programmes import queries as programmes
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,18 @@ class Row:
 
 
 def enter_sheet(
-    *, station: Station, serial: str, day: date, rows: Sequence[Row], total: int | None, handout_id: UUID | None, by: By
-) -> tuple[PaperSheet, int]:
+    *, station: Station, serial: str, day: date, rows: Sequence[Row], total: int | None, handout_id: UUID | None, by: By,
+    programme_id: UUID | None = None,
+) -> tuple[PaperSheet, int]:  # fmt: skip
     """Store a sheet whole, and list what does not agree; answers it and how many did not. Raises Refused if it cannot be.
 
+    With ``programme_id`` every row is a delivery of it as well, stored whatever its limits say.
     Of two who enter the same sheet at once, the second waits for the first and is told.
     """
     taken = not db.session.scalar(
         insert(PaperSheet)
         .values(id=new_id(), station_id=station.id, serial=serial, day=day, total=total, handout_id=handout_id,
+                programme_id=programme_id,
                 entered_at=clock.now(), by_account_id=by.id)
         .on_conflict_do_nothing(index_elements=["station_id", "serial"])
         .returning(PaperSheet.id)
@@ -67,10 +74,14 @@ def enter_sheet(
     if handout_id:
         _count_handout(sheet, rows, by)
     made = visits.record_entries(entries=entries, by=by)
+    if programme_id:
+        delivered.hold_many(programme_id, station.id, filter(None, people), day)
     for row, person, recorded in zip(rows, people, made, strict=True):
+        given = _deliver(station, sheet, row, person, by) if programme_id else None
         db.session.add(
             PaperRow(sheet_id=sheet.id, position=row.position, at=row.at, occupation=row.occupation, service=row.service,
-                     heads=row.heads, worker_id=person, visit_id=recorded[0].visit_id, visit_at=recorded[0].at)
+                     heads=row.heads, worker_id=person, visit_id=recorded[0].visit_id, visit_at=recorded[0].at,
+                     delivery_id=given.id if given else None)
         )  # fmt: skip
     count = _reconcile(station, sheet, rows, made, by)
     db.session.flush()
@@ -88,6 +99,19 @@ def _person(station: Station, row: Row) -> UUID | None:
     found = workers.find_by_key(row.who)
     sure = len(found.workers) == 1 and found.workers[0].id not in found.doubts
     return found.workers[0].id if sure else None
+
+
+def _deliver(station: Station, sheet: PaperSheet, row: Row, person: UUID | None, by: By) -> Delivery:
+    """A row of a programme's sheet: given already, so it is stored; what did not fit goes to the keeper."""
+    programme = programmes.find_programme(sheet.programme_id)
+    given = deliveries.deliver(
+        programme=programme, station=station, worker_id=person, occupation=row.occupation, quantity=row.heads, at=row.at,
+        source=DeliverySource.PAPER, late=True, by=by,
+    )  # fmt: skip
+    for flag in given.flags:
+        note_discrepancy(station_id=station.id, source=VisitSource.PAPER, kind=DiscrepancyKind.DID_NOT_FIT, sheet_id=sheet.id,
+                         details={"row": row.position, "programme": programme.name, "why": flag}, by=by)  # fmt: skip
+    return given
 
 
 def _count_handout(sheet: PaperSheet, rows: Sequence[Row], by: By) -> None:

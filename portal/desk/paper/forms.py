@@ -29,6 +29,7 @@ class SheetForm(Form):
     day = DateField(_l("Day"), [InputRequired(_l("Please fill this in."))])
     total = IntegerField(_l("Total on the sheet, if it has one"), [Optional(), NumberRange(0, 9999)])
     handout = SelectField(_l("Belongs to a hand-out"), validate_choice=True)
+    programme = SelectField(_l("What was given came from a programme"), validate_choice=True, default="")
 
 
 class SettleForm(Form):

@@ -29,6 +29,7 @@ class DiscrepancyKind(Word):
     WRONG_CLOCK = "wrong_clock", N_("The tablet's clock was wrong")
     KEY_REUSED = "key_reused", N_("The same entry came twice with other contents")
     UNREADABLE = "unreadable", N_("An entry could not be read")
+    DID_NOT_FIT = "did_not_fit", N_("What was given did not fit its programme")
 
 
 class PaperSheet(db.Model):
@@ -47,6 +48,7 @@ class PaperSheet(db.Model):
     day: Mapped[date]
     total: Mapped[int | None]
     handout_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("handouts.id"))
+    programme_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("programmes.id"))  # each row is then delivered as well
     entered_at: Mapped[datetime]
     by_account_id: Mapped[UUID] = mapped_column(sa.ForeignKey("accounts.id"))
 
@@ -68,6 +70,7 @@ class PaperRow(db.Model):
     worker_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("workers.id"))
     visit_id: Mapped[UUID]
     visit_at: Mapped[datetime]
+    delivery_id: Mapped[UUID | None]  # of a programme's sheet
 
 
 class EntryDiscrepancy(db.Model):

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from portal.desk.paper.models import DiscrepancyKind
 from portal.types import N_, Problem, Text, text
 from portal.vocabulary import BasicService
+from portal.welfare.deliveries.models import Flag
 
 ROWS = 30  # on one sheet
 MOST_HEADS = 200
@@ -73,10 +74,13 @@ def words_for(kind: DiscrepancyKind, details: dict) -> Text:
         DiscrepancyKind.WRONG_CLOCK: N_("The tablet's clock said %(device)s; counted when it arrived."),
         DiscrepancyKind.KEY_REUSED: N_("The same entry came again as %(service)s × %(heads)s; the first one counts."),
         DiscrepancyKind.UNREADABLE: N_("An entry of the tablet could not be read and was not counted."),
+        DiscrepancyKind.DID_NOT_FIT: N_("Row %(row)s, %(programme)s: %(why)s."),
     }[kind]
     known = {name: details.get(name, "–") for name in re.findall(r"%\((\w+)\)s", message)}
     if details.get("service"):
         known["service"] = BasicService(details["service"])
+    if kind is DiscrepancyKind.DID_NOT_FIT:
+        known["why"] = Flag(details["why"])
     return text(message, **known)
 
 

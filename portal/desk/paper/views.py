@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from portal import access, clock
 from portal.access import Permission, requires
+from portal.desk.giving import queries as giving
 from portal.desk.paper import commands, forms, queries, rules
 from portal.desk.paper.models import DiscrepancyKind
 from portal.stations.register import queries as stations
@@ -51,6 +52,8 @@ def _usual(station: Station) -> str:
 def _offer(form: forms.SheetForm, station: Station) -> forms.SheetForm:
     handouts = queries.list_handouts_of(station.id)
     form.handout.choices = [("", _("No hand-out"))] + [(str(one.id), one.title) for one in handouts]
+    given = giving.list_for_paper(station, clock.today() - rules.SHEET_WITHIN)
+    form.programme.choices = [("", _("No programme: a basic service"))] + [(str(one.id), one.name) for one in given]
     return form
 
 
@@ -73,7 +76,8 @@ def add(code: str) -> Response:
         try:
             sheet, wrong = commands.enter_sheet(
                 station=station, serial=rules.normal_serial(form.serial.data), day=form.day.data, rows=rows,
-                total=form.total.data, handout_id=forms.read_handout(form.handout.data), by=access.by(),
+                total=form.total.data, handout_id=forms.read_handout(form.handout.data),
+                programme_id=forms.read_handout(form.programme.data), by=access.by(),
             )  # fmt: skip
         except Refused as refused:
             form.take(refused.problems)

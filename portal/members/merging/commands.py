@@ -8,7 +8,7 @@ value that is moved or changed is written down with what it was before, so that 
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -66,14 +66,15 @@ class _Ledger:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()
-    return value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+    return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID) else value
 
 
 def _read(column: sa.Column, value: Any) -> Any:
     kind = column.type.python_type
     if value is None:
         return None
-    return {bytes: bytes.fromhex, datetime: datetime.fromisoformat, UUID: UUID}.get(kind, lambda same: same)(value)
+    read = {bytes: bytes.fromhex, datetime: datetime.fromisoformat, date: date.fromisoformat, UUID: UUID}
+    return read.get(kind, lambda same: same)(value)
 
 
 def _lock(*ids: UUID) -> dict[UUID, Worker]:
@@ -166,6 +167,8 @@ def _choose(ledger: _Ledger, survivor: Worker, merged: Worker, keep: dict[str, r
     for column, value in values.items():  # one by one: what is changed later does not hold back the others when it is undone
         if getattr(survivor, column) != value:
             ledger.set("workers", Worker.id == survivor.id, **{column: value})
+    if birth := rules.birth_that_stays(survivor, merged, document=keep.get("document") == "merged"):
+        ledger.set("workers", Worker.id == survivor.id, **birth)
     if unrecorded:
         of_record = Consent.purpose == Purpose.SERVICE_RECORD
         kept = sa.and_(Consent.worker_id == survivor.id, of_record, Consent.withdrawn_at.is_(None))

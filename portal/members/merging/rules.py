@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from datetime import date
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from portal.types import N_, Level, Problem, Text, Word, text
@@ -86,6 +87,24 @@ def problems_with_merging(standing: Standing) -> list[Problem]:
         says = N_("The two documents are of one kind and bear different numbers. Ask to see the document before you merge.")
         problems.append(Problem("two_documents", text(says), Level.AMBER))
     return problems
+
+
+class Birth(Protocol):
+    """What a record says of sex and birth."""
+
+    sex: str | None
+    born_on: date | None
+    born_from_document: bool
+
+
+def birth_that_stays(survivor: Birth, merged: Birth, *, document: bool) -> dict[str, Any]:
+    """What the survivor takes over of sex and birth date: where nothing was known, what a document says instead of what
+    was said, and with the merged record's ``document`` what stands in it."""
+    known, read = survivor.born_on is not None, merged.born_from_document
+    if merged.born_on and (not known or (read and (document or not survivor.born_from_document))):
+        sex = (merged.sex or survivor.sex) if read else (survivor.sex or merged.sex)
+        return {"born_on": merged.born_on, "born_from_document": read, "sex": sex}
+    return {"sex": merged.sex} if merged.sex and not survivor.sex else {}
 
 
 def problems_with_undoing(*, undone: bool, survivor_merged: bool) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from portal.members.workers.rules import (
     mask_phone,
     normal_code,
     normal_phone,
+    problems_with_birth,
 )
 from portal.types import N_, Problem, Refused, new_id, text
 from portal.vocabulary import NEW_FORM_OCCUPATIONS, Occupation
@@ -53,12 +54,9 @@ def register_worker(
                 audit.record("worker.named", by=by, subject=owner, name=mask_name(name))
             return owner
     worker = Worker(
-        id=new_id(),
-        name=name,
-        occupation=occupation,
-        is_new_form_worker=occupation in NEW_FORM_OCCUPATIONS,
+        id=new_id(), name=name, occupation=occupation, is_new_form_worker=occupation in NEW_FORM_OCCUPATIONS,
         created_at=clock.now(),
-    )
+    )  # fmt: skip
     db.session.add(worker)
     db.session.flush()
     audit.record("worker.registered", by=by, subject=worker, occupation=occupation.value, name=mask_name(name))
@@ -90,13 +88,9 @@ def add_phone(*, worker: Worker, phone: str, by: By, confirmed_at: datetime | No
             confirm_phone(contact=contact, by=by)
         return contact
     contact = WorkerPhone(
-        id=new_id(),
-        worker_id=worker.id,
-        tail_index=WorkerPhone.tail_lookup(phone),
-        since=clock.now(),
-        confirmed_at=confirmed_at,
-        last_seen_at=clock.now(),
-    )
+        id=new_id(), worker_id=worker.id, tail_index=WorkerPhone.tail_lookup(phone), since=clock.now(),
+        confirmed_at=confirmed_at, last_seen_at=clock.now(),
+    )  # fmt: skip
     contact.phone = normal_phone(phone)
     db.session.add(contact)
     db.session.flush()
@@ -141,13 +135,7 @@ _NEW_PERSON = text(N_("Treat them as somebody new: the phone gets a second perso
 
 
 def confirm_contact(
-    *,
-    worker: Worker,
-    phone: str,
-    surname: str | None,
-    id_tail: str | None = None,
-    occupation: Occupation | None = None,
-    by: By,
+    *, worker: Worker, phone: str, surname: str | None, id_tail: str | None = None, occupation: Occupation | None = None, by: By
 ) -> WorkerPhone:
     """Somebody on a number that was silent for long is still the same person: surname and the last four of the document.
 
@@ -260,17 +248,11 @@ def give_consent(*, worker: Worker, purpose: Purpose, notice_version: str, chann
     """Write down a consent with the version of the notice that was shown; given twice it stays the first."""
     added = db.session.execute(
         insert(Consent)
-        .values(
-            id=new_id(),
-            worker_id=worker.id,
-            purpose=purpose,
-            notice_version=notice_version,
-            channel=channel,
-            given_at=clock.now(),
-        )
+        .values(id=new_id(), worker_id=worker.id, purpose=purpose, notice_version=notice_version, channel=channel,
+                given_at=clock.now())
         .on_conflict_do_nothing(index_elements=["worker_id", "purpose"], index_where=Consent.withdrawn_at.is_(None))
         .returning(Consent.id)
-    ).scalar_one_or_none()
+    ).scalar_one_or_none()  # fmt: skip
     if added:
         if purpose is Purpose.SERVICE_RECORD:
             worker.unrecorded_since = None
@@ -288,6 +270,19 @@ def withdraw_consent(*, worker: Worker, purpose: Purpose, by: By) -> None:
         if purpose is Purpose.SERVICE_RECORD:
             worker.unrecorded_since = clock.now()
         audit.record("worker.consent_withdrawn", by=by, subject=worker, purpose=purpose.value)
+
+
+def state_person(*, worker: Worker, sex: str | None = None, born_on: date | None = None, by: By) -> None:
+    """Write down the sex and birth date somebody states; what is left out stays, what a document says is kept. Raises Refused."""
+    worker = db.session.get(Worker, worker.merged_into_id or worker.id, with_for_update=True, populate_existing=True)
+    if worker.born_from_document:
+        says = text(N_("Birth date and sex are known from an identity document; ask at a station if they are wrong."))
+        raise Refused([Problem("from_document", says)])
+    if born_on and (problems := problems_with_birth(born_on, today=clock.today())):
+        raise Refused(problems)
+    worker.sex, worker.born_on = sex or worker.sex, born_on or worker.born_on
+    db.session.flush()
+    audit.record("worker.stated", by=by, subject=worker, sex=bool(sex), born_on=bool(born_on))
 
 
 def never_invite(*, worker: Worker, by: By) -> None:

@@ -10,9 +10,28 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal import clock, crypto
 from portal.db import db
-from portal.members.workers.rules import normal_id_number, normal_phone, phone_tail, screen_code, screen_window
+from portal.members.workers.rules import (
+    born_on_of,
+    normal_id_number,
+    normal_phone,
+    phone_tail,
+    screen_code,
+    screen_window,
+    sex_of,
+)
 from portal.types import N_, Encrypted, Word, new_id, text_enum
 from portal.vocabulary import IdType, Industry, Occupation
+
+
+class DocumentNumber(Encrypted):
+    """The number of the document in ``id_type``, which is set first. Where it holds sex and birth date, the person has them."""
+
+    def __set__(self, row: Worker, value: str | None) -> None:
+        super().__set__(row, value)
+        if born := born_on_of(row.id_type, value):
+            row.sex, row.born_on, row.born_from_document = sex_of(row.id_type, value), born, True
+        elif value is None and row.born_from_document:
+            row.sex, row.born_on, row.born_from_document = None, None, False
 
 
 class Worker(db.Model):
@@ -51,7 +70,7 @@ class Worker(db.Model):
     # The record that this one was merged into; a trigger keeps it one step away. Reads follow it, history stays here.
     merged_into_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("workers.id"))
 
-    id_number = Encrypted("id_number", index=normal_id_number)
+    id_number = DocumentNumber("id_number", index=normal_id_number)
 
 
 class WorkerPhone(db.Model):

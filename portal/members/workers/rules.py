@@ -83,6 +83,24 @@ def birth_date(id_type: IdType, value: str) -> date | None:
         return None
 
 
+def born_on_of(id_type: IdType | None, value: str | None) -> date | None:
+    """The birth date of a resident's number (or of a residence permit, which is built alike); other documents give none."""
+    born = birth_date(id_type, value) if id_type and value else None
+    return born if born and born.year >= 1900 else None
+
+
+def sex_of(id_type: IdType | None, value: str | None) -> str | None:
+    """The sex in the same numbers: the last sign but one is odd for men, even for women."""
+    return None if born_on_of(id_type, value) is None else "male" if int(normal_id_number(value)[16]) % 2 else "female"
+
+
+def problems_with_birth(born_on: date, *, today: date) -> list[Problem]:
+    """What is wrong with a birth date that somebody states: it lies ahead, or 120 years back."""
+    if born_on <= today and today.year - born_on.year <= 120:
+        return []
+    return [Problem("born_on", text(N_("This can be nobody's birth date. Please look at the year.")), field="born_on")]
+
+
 def problems_with_id(id_type: IdType, value: str, *, today: date) -> list[Problem]:
     """What is wrong with a document number, by type. The county code is no reason: codes change over the decades."""
     number = normal_id_number(value)

@@ -69,6 +69,7 @@ class Booking(db.Model):
         sa.Index("ix_bookings_session_id", "session_id", "status", "priority", "queued_at", "id"),
         sa.Index("ix_bookings_worker_id", "worker_id", "id"),
         sa.Index("ix_bookings_programme_id", "programme_id", "worker_id"),
+        sa.Index("ix_bookings_booked", "session_id", postgresql_where=sa.text("status = 'booked'")),
         sa.Index("ix_bookings_offer_expires_at", "offer_expires_at", postgresql_where=sa.text("status = 'offered'")),
     )  # fmt: skip
 
@@ -94,4 +95,5 @@ class Booking(db.Model):
     attended_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     ended_at: Mapped[datetime | None]
     reason: Mapped[str | None]
+    late: Mapped[bool] = mapped_column(default=False)  # cancelled after the hour until which one may, or entered afterwards
     reminded_at: Mapped[datetime | None]

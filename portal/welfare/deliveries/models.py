@@ -1,13 +1,13 @@
-"""Who received what: one row for each thing given, reversed but never deleted; samples checked afterwards by phone."""
+"""Who received what: one row for each thing given, reversed but never deleted."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import db
@@ -26,12 +26,28 @@ class DeliverySource(Word):
     STAFF = "staff", N_("Entered by staff")
 
 
+class Flag(Word):
+    """What did not fit about something that was given before it was entered; live it would have been refused."""
+
+    LIMIT = "limit", N_("Not by the rule, or more than a person may have")
+    QUOTA = "quota", N_("More than the quota")
+    MONEY = "money", N_("No money was left")
+    STOCK = "stock", N_("More than was in stock")
+    PROOF = "proof", N_("Without the proof it needs")
+    PROGRAMME = "programme", N_("Not open on that day or at that place")
+
+
+# These are limits; stock that was short is settled by a count, and a proof can be brought later.
+OVER_LIMIT = (Flag.LIMIT, Flag.QUOTA, Flag.MONEY, Flag.PROGRAMME)
+
+
 class Delivery(db.Model):
     """One thing received; append-only. ``worker_id`` is empty where the rule allows it without a name.
 
-    ``registered_by_account_id`` took the booking or put the person on record; for an item that needs two people it differs
-    from ``by_account_id``, who handed over, unless an exception says why. ``late``: given earlier than it was entered, so
-    stored whatever the limits said. ``facts``: the person's facts at that moment, without name, phone or number.
+    ``registered_by_account_id`` took the booking, put the person on record or decided on the programme; for an item that
+    ``needs_two`` it differs from ``by_account_id``, who handed over, unless an exception says why. ``late``: given earlier
+    than it was entered, so stored whatever the limits said, and ``flags`` say what did not fit. Of one booking, one delivery
+    stands (a trigger). ``facts``: the person's facts at that moment, without name, phone or number.
     """
 
     __tablename__ = "deliveries"
@@ -40,13 +56,26 @@ class Delivery(db.Model):
         sa.CheckConstraint("unit_cost >= 0 AND cost >= 0", name="cost_not_negative"),
         sa.CheckConstraint("proof <> 'photo' OR proof_picture_id IS NOT NULL OR late", name="photo_where_due"),
         sa.CheckConstraint("(proxy_name_cipher IS NULL) = (proxy_relation IS NULL)", name="proxy_whole"),
+        sa.CheckConstraint("proof <> 'code' OR proof_confirmed_at IS NOT NULL OR late", name="code_where_due"),
+        sa.CheckConstraint("late OR cardinality(flags) = 0", name="flags_only_late"),
+        sa.CheckConstraint("NOT over_limit OR cardinality(flags) > 0", name="over_limit_says_why"),
+        sa.CheckConstraint(
+            "NOT needs_two OR late OR exception_reason IS NOT NULL OR by_account_id <> registered_by_account_id",
+            name="two_people",
+        ),
+        sa.CheckConstraint("(visit_id IS NULL) = (visit_at IS NULL)", name="visit_whole"),
+        sa.CheckConstraint("proxy_relation IS NULL OR worker_id IS NOT NULL", name="proxy_for_somebody"),
+        sa.Index("ix_deliveries_flagged", "union_id", "at", "id", postgresql_where=sa.text("cardinality(flags) > 0")),
+        sa.Index("ix_deliveries_alone", "union_id", "at", "id",
+                 postgresql_where=sa.text("needs_two AND by_account_id = registered_by_account_id")),
+        sa.Index("ix_deliveries_at", "at", "id"),
         sa.Index("ix_deliveries_worker_id", "worker_id", "at", "id"),
         sa.Index("ix_deliveries_station_id", "station_id", "at", "id"),
         sa.Index("ix_deliveries_programme_id", "programme_id", "at", "id"),
         sa.Index("ix_deliveries_union_id", "union_id", "at", "id"),
         sa.Index("ix_deliveries_item", "item_id", "worker_id", "at"),
         sa.Index("ix_deliveries_booking_id", "booking_id"),
-    )
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     at: Mapped[datetime]
@@ -71,6 +100,8 @@ class Delivery(db.Model):
     source: Mapped[DeliverySource] = mapped_column(text_enum(DeliverySource))
     late: Mapped[bool] = mapped_column(default=False)
     over_limit: Mapped[bool] = mapped_column(default=False)
+    flags: Mapped[list[str]] = mapped_column(ARRAY(sa.Text), default=list)  # what a keeper looks at: values of `Flag`
+    needs_two: Mapped[bool] = mapped_column(default=False)
     by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     registered_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     exception_reason: Mapped[str | None]
@@ -92,78 +123,3 @@ class DeliveryReversal(db.Model):
     at: Mapped[datetime]
     by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     reason: Mapped[str]
-
-
-class ExceptionReview(db.Model):
-    """Somebody looked at a hand-over that one person did alone."""
-
-    __tablename__ = "exception_reviews"
-
-    delivery_id: Mapped[UUID] = mapped_column(sa.ForeignKey("deliveries.id"), primary_key=True)
-    at: Mapped[datetime]
-    by_account_id: Mapped[UUID] = mapped_column(sa.ForeignKey("accounts.id"))
-    accepted: Mapped[bool]
-    note: Mapped[str | None]
-
-
-class DeliveryDispute(db.Model):
-    """“This was not me”: said by the worker on whose page a delivery stands; answered by the union."""
-
-    __tablename__ = "delivery_disputes"
-    __table_args__ = (
-        sa.CheckConstraint("(answered_at IS NULL) = (answer IS NULL)", name="answer_whole"),
-        sa.Index("uq_delivery_disputes_open", "delivery_id", unique=True, postgresql_where=sa.text("answered_at IS NULL")),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    delivery_id: Mapped[UUID] = mapped_column(sa.ForeignKey("deliveries.id"))
-    worker_id: Mapped[UUID] = mapped_column(sa.ForeignKey("workers.id"))
-    note: Mapped[str | None]
-    at: Mapped[datetime]
-    answered_at: Mapped[datetime | None]
-    answered_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
-    answer: Mapped[str | None]
-
-
-class CheckOutcome(Word):
-    """What the phone call found."""
-
-    CONFIRMED = "confirmed", N_("Received it")
-    DENIED = "denied", N_("Did not receive it")
-    UNREACHED = "unreached", N_("Not reached")
-    WRONG_NUMBER = "wrong_number", N_("Wrong number")
-
-
-class DeliverySample(db.Model):
-    """A random sample of a programme's deliveries; with the stored seed anybody draws the same one again."""
-
-    __tablename__ = "delivery_samples"
-    __table_args__ = (
-        sa.CheckConstraint("size BETWEEN 1 AND 500", name="size_plausible"),
-        sa.CheckConstraint("last_on >= first_on", name="days_whole"),
-        sa.Index("ix_delivery_samples_programme_id", "programme_id", "id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    programme_id: Mapped[UUID] = mapped_column(sa.ForeignKey("programmes.id"))
-    first_on: Mapped[date]
-    last_on: Mapped[date]
-    size: Mapped[int]
-    seed: Mapped[str] = mapped_column(sa.String(40))
-    drawn_from: Mapped[int]
-    drawn_at: Mapped[datetime]
-    by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
-
-
-class SampleCall(db.Model):
-    """One drawn delivery and what the call found."""
-
-    __tablename__ = "sample_calls"
-    __table_args__ = (sa.CheckConstraint("(called_at IS NULL) = (outcome IS NULL)", name="call_whole"),)
-
-    sample_id: Mapped[UUID] = mapped_column(sa.ForeignKey("delivery_samples.id"), primary_key=True)
-    delivery_id: Mapped[UUID] = mapped_column(sa.ForeignKey("deliveries.id"), primary_key=True)
-    outcome: Mapped[CheckOutcome | None] = mapped_column(text_enum(CheckOutcome))
-    called_at: Mapped[datetime | None]
-    called_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
-    note: Mapped[str | None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -39,6 +41,15 @@ class PriorityGroup(Word):
     NOT_HAD_FOR_LONG = "not_had_for_long", N_("Who has not had it for two years")
 
 
+class Standing(Word):
+    """How close to the union somebody stands now."""
+
+    ANYONE = "anyone", N_("Not a member")
+    APPLICANT = "applicant", N_("Applied to join")
+    MEMBER = "member", N_("Member")
+    RETAINED = "retained", N_("Membership retained")
+
+
 class EligibilityRule(db.Model):
     """One version of a programme's rule; append-only but for its approval. The newest approved one holds.
 
@@ -63,7 +74,10 @@ class EligibilityRule(db.Model):
         sa.CheckConstraint("first_hours = 0 OR cardinality(priority_groups) > 0", name="first_hours_for_somebody"),
         sa.CheckConstraint("(approved_at IS NULL) = (approved_by_account_id IS NULL)", name="approval_whole"),
         sa.CheckConstraint("approved_by_account_id <> proposed_by_account_id", name="approved_by_another"),
-    )
+        sa.CheckConstraint("approved_at IS NULL OR rejected_at IS NULL", name="decided_one_way"),
+        sa.Index("uq_eligibility_rules_proposal", "programme_id", unique=True,
+                 postgresql_where=sa.text("approved_at IS NULL AND rejected_at IS NULL")),
+    )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     programme_id: Mapped[UUID] = mapped_column(sa.ForeignKey("programmes.id"))
@@ -85,3 +99,45 @@ class EligibilityRule(db.Model):
     proposed_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     approved_at: Mapped[datetime | None]
     approved_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
+    rejected_at: Mapped[datetime | None]
+    rejected_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Something received, or held by a booking, on a day."""
+
+    on: date
+    item_id: UUID
+    programme_id: UUID
+    quantity: int = 1
+    booking_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class RuleValues:
+    """What a rule asks, as somebody proposes it; the columns of `EligibilityRule` without its approval."""
+
+    audience: Audience = Audience.ANYONE
+    occupations: tuple[str, ...] = ()
+    sex: str | None = None
+    min_age: int | None = None
+    max_age: int | None = None
+    within_union_id: UUID | None = None
+    employers: tuple[str, ...] = ()
+    interval_months: int | None = None
+    person_limit: int | None = None
+    limit_period: LimitPeriod | None = None
+    priority_groups: tuple[str, ...] = ()
+    first_hours: int = 0
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, rule: EligibilityRule) -> RuleValues:
+        """The values of a stored rule."""
+        read = {part.name: getattr(rule, part.name) for part in fields(cls)}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in read.items()})
+
+    def columns(self) -> dict[str, Any]:
+        """As the table keeps them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}

@@ -3,4 +3,6 @@
 
 def prepare(app) -> None:
     """Register this room with an application."""
-    from portal.welfare.items import models  # noqa: F401 - importing models registers their tables
+    from portal.welfare.items import models, views  # noqa: F401 - importing models registers their tables
+
+    app.register_blueprint(views.bp)

@@ -27,11 +27,8 @@ def reserve(*, line_id: UUID, amount: Decimal, cause: Cause, falls_on: date, by:
     charged. Answers the commitments, one for each source that gives. Raises `Refused` with what is left.
     """
     _refuse(rules.problems_with_amount(amount))
-    line = db.session.get_one(BudgetLine, line_id)
+    line = queries.line_of_year(line_id, falls_on) or _no_budget(falls_on.year)
     budget = queries.budget_of(line)
-    if falls_on.year != budget.year:
-        line = queries.find_line(budget.union_id, line.code, falls_on.year) or _no_budget(falls_on.year)
-        budget = queries.budget_of(line)
     db.session.refresh(budget, attribute_names=["status"], with_for_update={"read": True})
     _refuse(rules.problems_with_promising(budget.status, budget.year, falls_on))
     shares = queries.list_shares(line.id, lock=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -84,6 +85,28 @@ def list_shares(line_id: UUID, *, lock: bool = False) -> list[Share]:
     ]
 
 
+def line_of_year(line_id: UUID, falls_on: date) -> BudgetLine | None:
+    """The line, or the one with its code in the budget of the year in which something falls."""
+    line = db.session.get_one(BudgetLine, line_id)
+    budget = budget_of(line)
+    return line if falls_on.year == budget.year else find_line(budget.union_id, line.code, falls_on.year)
+
+
+def hold_lines(*line_ids: UUID) -> None:
+    """Hold lines whose money moves: one after the other by id, the budget of each (shared) before its shares, as whoever
+    promises or approves does. For one cause `list_commitments` does it; whoever moves money of several holds them all first."""
+    for line_id in sorted(set(line_ids)):
+        budget = sa.select(BudgetLine.budget_id).where(BudgetLine.id == line_id).scalar_subquery()
+        db.session.execute(sa.select(Budget.id).where(Budget.id == budget).with_for_update(read=True))
+        list_shares(line_id, lock=True)
+
+
+def lines_of_cause(table: str, ident: str) -> list[UUID]:
+    """The lines on which a cause holds something."""
+    held = sa.select(Commitment.line_id).where(Commitment.cause_table == table, Commitment.cause_id == ident)
+    return list(db.session.scalars(held.distinct().order_by(Commitment.line_id)))
+
+
 def list_commitments(table: str, ident: str, *, lock: bool = False) -> list[Commitment]:
     """What a cause holds, share by share, in the order of the line's sources."""
     found = (
@@ -92,10 +115,8 @@ def list_commitments(table: str, ident: str, *, lock: bool = False) -> list[Comm
         .where(Commitment.cause_table == table, Commitment.cause_id == ident)
         .execution_options(populate_existing=True)
     )
-    if lock:  # the line's shares first, as a new promise does, so that the two never wait for each other
-        lines = sa.select(Commitment.line_id).where(Commitment.cause_table == table, Commitment.cause_id == ident).distinct()
-        for line_id in sorted(db.session.scalars(lines)):
-            list_shares(line_id, lock=True)
+    if lock:  # the lines first, as a new promise does, so that the two never wait for each other
+        hold_lines(*lines_of_cause(table, ident))
         db.session.execute(found.with_only_columns(Commitment.id).order_by(Commitment.id).with_for_update(of=Commitment))
     return list(db.session.scalars(found.order_by(Commitment.line_id, Allocation.position, Allocation.source_id)))
 

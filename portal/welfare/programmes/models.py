@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import db
@@ -70,6 +71,9 @@ class Programme(db.Model):
 
     ``price`` is what one costs the union, frozen in each booking. ``quota`` is how many may be given in all; NULL: as many as
     the money and the stock allow. ``everywhere``: at all serving stations of the union's part of the tree.
+
+    ``pending``: a change of period, quota or money that waits for an approver while what was approved goes on; plain values
+    by name (`rules.MONEY_FIELDS`).
     """
 
     __tablename__ = "programmes"
@@ -89,6 +93,8 @@ class Programme(db.Model):
         sa.CheckConstraint("grace_minutes BETWEEN 0 AND 240", name="grace_plausible"),
         sa.CheckConstraint("offer_minutes BETWEEN 5 AND 10080", name="offer_plausible"),
         sa.CheckConstraint("cancel_hours BETWEEN 0 AND 720", name="cancel_hours_plausible"),
+        sa.CheckConstraint("(pending IS NULL) = (pending_at IS NULL)", name="change_whole"),
+        sa.CheckConstraint("pending IS NULL OR status IN ('approved', 'open', 'paused')", name="change_of_what_was_approved"),
         sa.Index("ix_programmes_union_id", "union_id", "id"),
         sa.Index("ix_programmes_parent_id", "parent_id"),
     )
@@ -121,6 +127,9 @@ class Programme(db.Model):
     decided_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
     decided_at: Mapped[datetime | None]
     opinion: Mapped[str | None]
+    pending: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    pending_by_account_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
+    pending_at: Mapped[datetime | None]
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]

@@ -1,6 +1,10 @@
-"""Goods bought from a budget line for a station's stock."""
+"""Purchases of goods for stations."""
 
 
 def prepare(app) -> None:
     """Register this room with an application."""
-    from portal.welfare.purchases import models  # noqa: F401 - importing models registers their tables
+    from portal.welfare.ledger.queries import cause_pages
+    from portal.welfare.purchases import models, views  # noqa: F401 - importing models registers their tables
+
+    app.register_blueprint(views.bp)
+    cause_pages.update(views.CAUSES)

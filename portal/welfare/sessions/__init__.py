@@ -3,4 +3,9 @@
 
 def prepare(app) -> None:
     """Register this room with an application."""
-    from portal.welfare.sessions import models  # noqa: F401 - importing models registers their tables
+    from portal.welfare.programmes import views as programme_views
+    from portal.welfare.sessions import views
+
+    app.register_blueprint(views.bp)
+    if views.section not in programme_views.sections:
+        programme_views.sections.append(views.section)

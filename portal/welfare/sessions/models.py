@@ -35,10 +35,21 @@ class SessionSeries(db.Model):
     __table_args__ = (
         sa.CheckConstraint("last_on >= first_on", name="days_whole"),
         sa.CheckConstraint("slot_minutes BETWEEN 5 AND 1440", name="slot_plausible"),
+        sa.CheckConstraint("opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= 1440", name="stretch"),
+        sa.CheckConstraint("weekdays <@ '{0,1,2,3,4,5,6}' AND cardinality(weekdays) > 0", name="weekdays_known"),
+        sa.CheckConstraint("capacity BETWEEN 1 AND 5000", name="capacity_plausible"),
+        sa.CheckConstraint("online BETWEEN 0 AND capacity", name="online_within_capacity"),
+        sa.Index("ix_session_series_programme_id", "programme_id", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     programme_id: Mapped[UUID] = mapped_column(sa.ForeignKey("programmes.id"))
+    union_id: Mapped[UUID] = mapped_column(sa.ForeignKey("unions.id"))
+    station_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("stations.id"))
+    place_name: Mapped[str]
+    address: Mapped[str | None]
+    capacity: Mapped[int]
+    online: Mapped[int]
     first_on: Mapped[date]
     last_on: Mapped[date]
     weekdays: Mapped[list[int]] = mapped_column(ARRAY(sa.Integer))  # 0 is Monday
@@ -53,7 +64,8 @@ class SessionSeries(db.Model):
 
 
 class ServiceSession(db.Model):
-    """A time at a station or provider with places. ``capacity`` = online + on-site places, each a row of `session_places`.
+    """A time at a station or provider with places. ``capacity`` = online + on-site places, each a row of `session_places`;
+    the database counts them at the end of each transaction that makes, adds or takes away places.
 
     ``union_id`` decides who sees it: the station's union, otherwise the programme's.
     """
@@ -65,9 +77,13 @@ class ServiceSession(db.Model):
         sa.CheckConstraint("online BETWEEN 0 AND capacity", name="online_within_capacity"),
         sa.Index("uq_service_sessions_station", "programme_id", "station_id", "starts_at", unique=True,
                  postgresql_where=sa.text("status <> 'cancelled' AND station_id IS NOT NULL")),
+        sa.Index("uq_service_sessions_provider", "programme_id", "place_name", "starts_at", unique=True,
+                 postgresql_where=sa.text("status <> 'cancelled' AND station_id IS NULL")),
         sa.Index("ix_service_sessions_programme_id", "programme_id", "starts_at", "id"),
         sa.Index("ix_service_sessions_union_id", "union_id", "starts_at", "id"),
         sa.Index("ix_service_sessions_station_id", "station_id", "starts_at", "id"),
+        sa.Index("ix_service_sessions_series_id", "series_id", "starts_at"),
+        sa.Index("ix_service_sessions_starts_at", "starts_at", "id"),
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

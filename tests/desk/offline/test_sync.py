@@ -303,3 +303,9 @@ def test_a_station_of_anothers_key_is_anothers(world):
     assert take(world, entry()) == "stored"
     world.station = make_station(union=small_foreign())
     assert take(world, entry()) == "stored"
+
+
+def test_the_page_says_that_programmes_wait_for_the_network_or_go_on_paper(world):
+    client = client_of(world)
+    client.set_cookie("language", "en")
+    assert "What programmes give cannot be noted here" in client.get(f"/desk/{world.code}/offline").text

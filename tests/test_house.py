@@ -321,3 +321,18 @@ def test_models_equal_migrations(app):
         options = {"compare_type": True, "include_name": include, "include_object": is_ours}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, db.metadata) == []
+
+
+# --- browser tests ---------------------------------------------------------------------------------------------------
+
+
+def faults_of_waiting(source: str) -> list[str]:
+    """Waits that hold only as long as the first look succeeds: the pages' CSP refuses every later look."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute))
+    return [f"line {node.lineno}: {node.attr}; use expect(…)" for node in calls if node.attr == "wait_for_function"]
+
+
+def test_browser_tests_wait_in_a_way_that_the_pages_allow():
+    files = sorted((ROOT / "tests" / "browser").glob("*.py"))
+    assert files and {file.name: found for file in files if (found := faults_of_waiting(file.read_text("utf-8")))} == {}
+    assert faults_of_waiting("page.wait_for_function('ready')") == ["line 1: wait_for_function; use expect(…)"]

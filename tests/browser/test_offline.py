@@ -41,8 +41,10 @@ def tablet(browser, server, app, world):
     sign_in(page, app, server, world.operator)
     page.goto(world.offline)
     expect(page.locator("[data-kept=yes]")).to_have_count(1)
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    page.evaluate(
+        """() => navigator.serviceWorker.controller !== null
+            || new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", () => done(true)))"""
+    )
     yield page
     wrong = [text for text in page.watched.wrong if not any(part in text for part in LOST)]
     context.close()

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from playwright.sync_api import expect
 
 from portal import clock
 from portal.access import Role
@@ -56,7 +57,7 @@ def test_an_officer_makes_a_series_after_looking_at_it(page, app, server):
     page.wait_for_selector(".said.done")
     database.session.rollback()
     assert database.session.query(ServiceSession).count() == 42
-    assert page.locator("#sessions tbody tr").count() == 42
+    expect(page.locator("#sessions tbody tr")).to_have_count(42)
     page.locator("#sessions tbody a").first.click()
     page.wait_for_selector("form[action$='/capacity']")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -39,7 +39,9 @@ def world(db):
 def unlock(page, name: str, *, tapping: bool) -> None:
     page.get_by_role("link", name=name, exact=True).click()
     expect(page.locator("#pad h1")).to_have_text(name)
+    expect(page.locator("#pin")).to_be_focused()
     if tapping:
+        expect(page.locator(".pad")).to_be_visible()
         for digit in PIN:
             page.locator(f'[data-digit="{digit}"]').click()
         page.locator(".pad [type=submit]").click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__version__ = "0.6.0"
+__version__ = "0.6.1"
 
 ROOMS = (
     "portal.front",
@@ -22,6 +22,7 @@ ROOMS = (
     "portal.stations.printing",
     "portal.stations.wishes",
     "portal.stations.visits",
+    "portal.stations.seals",
     "portal.stations.upkeep",
     "portal.stations.supplies",
     "portal.stations.stocktaking",

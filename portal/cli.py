@@ -122,7 +122,7 @@ def audit_verify() -> None:
     from datetime import date
 
     from portal.audit import verify
-    from portal.stations.visits.queries import list_broken_seals
+    from portal.stations.seals.queries import list_broken_seals
 
     app = application()
     with app.app_context():

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import wtforms
 from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, StringField, ValidationError
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from portal.types import Level, Problem, tidy
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 
 class Form(FlaskForm):
@@ -23,6 +29,14 @@ class Form(FlaskForm):
 
     class Meta(FlaskForm.Meta):
         csrf = False
+
+        def wrap_formdata(self, form: Any, formdata: Any) -> Any:
+            """Without the control signs that no page may hold: what is typed stands in the page again when it is refused."""
+            sent = super().wrap_formdata(form, formdata)
+            if not sent or not any(isinstance(one, str) and _CONTROLS.search(one) for _name, one in sent.items(multi=True)):
+                return sent
+            plain = [(name, _CONTROLS.sub("", one) if isinstance(one, str) else one) for name, one in sent.items(multi=True)]
+            return MultiDict(plain)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "formdata" not in kwargs and not args:
@@ -65,6 +79,45 @@ class TextField(StringField):
             raise ValidationError(
                 _l("At most %(count)s characters; this has %(now)s.", count=self.max_length, now=len(self.data))
             )
+
+
+Pairs = Iterable[tuple[str, Any] | SelectChoice]
+
+
+def as_choices(choices: Pairs | Mapping[str, Pairs] | None) -> list[SelectChoice] | None:
+    """(value, words) pairs, as vocabularies give them, as WTForms wants them; a mapping gives groups."""
+    if choices is None:
+        return None
+    if isinstance(choices, Mapping):
+        return [SelectChoice(*one, optgroup=group) for group, pairs in choices.items() for one in pairs]
+    return [one if isinstance(one, SelectChoice) else SelectChoice(*one) for one in choices]
+
+
+class _Choosing:
+    """A field whose choices may be written as pairs."""
+
+    def __init__(self, label: Any = None, validators: Any = None, *, choices: Any = None, **kwargs: Any) -> None:
+        super().__init__(label, validators, choices=as_choices(choices), **kwargs)
+
+    @property
+    def choices(self) -> list[SelectChoice] | None:
+        return self._choices
+
+    @choices.setter
+    def choices(self, choices: Pairs | Mapping[str, Pairs] | None) -> None:
+        self._choices = as_choices(choices)
+
+
+class SelectField(_Choosing, wtforms.SelectField):
+    """One of a list."""
+
+
+class SelectMultipleField(_Choosing, wtforms.SelectMultipleField):
+    """Several of a list."""
+
+
+class RadioField(_Choosing, wtforms.RadioField):
+    """One of a few, all in sight."""
 
 
 class Present:

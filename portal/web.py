@@ -315,7 +315,7 @@ def error_page(code: int, why: str | None = None, *, next_step: str | None = Non
         ),
         404: (
             _("Nothing is here"),
-            _("The address is wrong, or it belongs to another union."),
+            _("The address is wrong, or this page is not open to you."),
             _("Check the address or start again from the first page."),
         ),
         405: (_("This cannot be opened that way"), _("The page expects a form."), _("Start again from the first page.")),

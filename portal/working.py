@@ -26,6 +26,7 @@ from portal.stations.exchange import commands as exchange
 from portal.stations.exchange import imports
 from portal.stations.exchange import queries as staged_files
 from portal.stations.exchange.models import ImportJob, LoadStatus, StagedImport
+from portal.stations.seals import commands as seals
 from portal.stations.visits import commands as visits
 from portal.tables import Unreadable
 from portal.types import N_, text
@@ -150,7 +151,7 @@ def make_partitions() -> list[str]:
 @_alone
 def seal_days() -> int:
     """Seal the visits of closed days."""
-    return visits.seal_days(by=SYSTEM)
+    return seals.seal_days(by=SYSTEM)
 
 
 @_alone

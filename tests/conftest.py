@@ -11,6 +11,8 @@ import fcntl
 import os
 import secrets
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.selectable import Join
 from sqlalchemy.sql.visitors import iterate
 
-from portal import create_app, postgres
+from portal import clock, create_app, postgres
 from portal.config import Settings
 from portal.db import db as database
 from tests.client import InspectingClient
@@ -211,6 +213,29 @@ _EMPTY = sa.text(
     END $$
     """
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def begun_at(request) -> Iterator[None]:
+    """With PORTAL_TESTS_AT (as "2026-12-31 23:59:50", time in Shanghai) each module begins at that moment, and time goes on.
+
+    What leans on the day or the hour of the run shows at the edges: seconds before and after midnight, the last of
+    December, the 29th of February. Tests in a browser keep the time of the machine, which the browser reads too.
+    """
+    begin = os.environ.get("PORTAL_TESTS_AT")
+    if not begin or request.node.get_closest_marker("browser"):
+        yield
+        return
+    ahead = datetime.fromisoformat(begin).replace(tzinfo=clock.SHANGHAI) - datetime.now(UTC)
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + ahead
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "datetime", Ahead)
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from flask import current_app
 
 from portal import cli, clock
 from portal.access import SYSTEM
-from portal.stations.visits import commands
+from portal.stations.seals import commands
 from tests.factories.merging import serve
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree

@@ -176,7 +176,6 @@ def test_sizes():
         "tests/test_postgres.py": "the same story, told by killing it",
         "portal/welfare/bookings/commands.py": "one guard, one order of locks: every way into a place and out of it",
         "portal/welfare/bookings/queries.py": "the reads of that guard: the rush, the locks in their order, what is due",
-        "portal/stations/visits/commands.py": "one set of locks, one order: the tap, entries made later, taking back, sealing",
         "portal/web.py": "HTTP for the whole house, every HX- string in one file: pages, write door, headers, errors, health",
     }
     wrong = []

@@ -40,9 +40,7 @@ def make(seed: str, now: datetime, mine: tuple[UUID, ...] = ()) -> str:
         if code == CODE and ahead:
             made.is_full(min(ahead[:8], key=lambda one: (one.online, one.starts_at)))
     db.session.flush()
-    counts = dict(
-        db.session.execute(sa.select(Booking.status, sa.func.count(Booking.id)).group_by(Booking.status)).tuples().all()
-    )
+    counts = dict(db.session.execute(sa.select(Booking.status, sa.func.count(Booking.id)).group_by(Booking.status)).all())
     return ", ".join(f"{counts[one]} {one.value}" for one in BookingStatus if one in counts) or "no bookings"
 
 

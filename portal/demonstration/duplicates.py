@@ -18,8 +18,8 @@ from portal.members.merging import commands as merging
 from portal.members.workers import commands as workers
 from portal.members.workers import queries
 from portal.members.workers.models import Worker, WorkerPhone
+from portal.stations.recording import commands as recording
 from portal.stations.register.models import Station
-from portal.stations.visits import commands as visits
 from portal.stations.visits.models import VisitSource
 from portal.vocabulary import BasicService
 
@@ -56,7 +56,7 @@ def _again(person: Person, number: int, at: datetime) -> Worker:
         worker = workers.register_worker(occupation=person.occupation, phone=phone, name=name, another=True, by=SYSTEM)
         door = sa.select(Station.id, Station.union_id).where(Station.code == person.haunts[0].code)
         station_id, union_id = db.session.execute(door).one()
-        visits.record_visits(
+        recording.record_visits(
             station_id=station_id, union_id=union_id, occupation=person.occupation, service=BasicService.REST, at=at,
             source=VisitSource.DESK, by=SYSTEM, worker_id=worker.id,
         )  # fmt: skip

@@ -56,7 +56,7 @@ def _open() -> sa.Select:
 
 
 def _bookable() -> list[Programme]:
-    ways = sa.or_(Programme.ways.any(Way.BOOK.value), Programme.ways.any(Way.ENROL.value))
+    ways = sa.or_(*(sa.literal(way.value) == sa.any_(Programme.ways) for way in (Way.BOOK, Way.ENROL)))
     return list(db.session.scalars(_open().where(ways)))
 
 

@@ -22,6 +22,7 @@ from portal.demonstration import days
 from portal.demonstration.days import Planned
 from portal.demonstration.people import Person
 from portal.demonstration.places import Place
+from portal.stations.seals import commands as seals
 from portal.stations.visits import commands
 from portal.stations.visits.models import RecentService, RecentStay, VisitSource
 
@@ -309,6 +310,6 @@ def seal(first: date) -> int:
     """Seal the closed days, newest first, in stretches that one look reaches; answers how many station days."""
     sealed, until = 0, clock.today()
     while until > first:
-        sealed += commands.seal_days(by=SYSTEM, until=until, limit=1_000_000)
+        sealed += seals.seal_days(by=SYSTEM, until=until, limit=1_000_000)
         until -= timedelta(days=40)
     return sealed

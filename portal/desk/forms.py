@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectField
 
 from portal.desk.models import FirstAidItem
-from portal.forms import Form, Present, TextField, optional
+from portal.forms import Form, Present, SelectField, TextField, optional
 from portal.types import N_, Problem, text
 from portal.vocabulary import BasicService, Occupation
 

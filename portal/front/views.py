@@ -50,6 +50,8 @@ STAFF_BAR = (
             "wishes",
             "supplies",
             "stocktaking",
+            "shifts",
+            "paper",
         ),
     ),
     (
@@ -65,7 +67,7 @@ STAFF_BAR = (
     (N_("Audit"), "trail.index", Permission.VIEW_AUDIT, ("trail",)),
 )
 # Pages about oneself, which belong to no entry of the bar although they stand in a room that has one.
-STAFF_OWN_PAGES = {"staff.home", "staff.password", "staff.change_password"}
+STAFF_OWN_PAGES = {"staff.home", "staff.password", "staff.change_password", "shifts.pin", "shifts.set_pin"}
 WORKER_BAR = (
     (N_("Stations"), "finding.index", "find", ("finding", "wishes", "door")),
     (N_("Welfare"), "home.welfare", "welfare", ("programmes", "entitlements", "bookings")),
@@ -81,10 +83,11 @@ def frame() -> dict[str, Any]:
     except UNREACHABLE:
         who = None
     here, endpoint = request.blueprint, request.endpoint
+    place = "desk" if request.path.startswith("/desk/") else here  # several rooms stand at the desk and with the stations
     shared = {"demo": current_app.config["SETTINGS"].demo}
     if who is not None and who.kind == "staff":
         bar = [
-            Item(_(label), url_for(target), here in rooms and endpoint not in STAFF_OWN_PAGES)
+            Item(_(label), url_for(target), place in rooms and endpoint not in STAFF_OWN_PAGES)
             for label, target, permission, rooms in STAFF_BAR
             if who.may(permission)
         ]

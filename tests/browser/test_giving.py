@@ -68,6 +68,21 @@ def count(db, table: str) -> int:
     return db.session.scalar(sa.text(f"SELECT count(*) FROM {table}"))
 
 
+def test_a_tap_far_down_on_a_phone_leaves_the_page_where_it_is(desk, world):
+    desk.set_viewport_size({"width": 360, "height": 640})
+    scan(desk, world.card)
+    tile = desk.locator(world.booked).locator("button")
+    expect(tile).to_be_visible()
+    tile.evaluate("tile => window.scrollTo(0, window.scrollY + tile.getBoundingClientRect().top - 100)")
+    stood = desk.evaluate("scrollY"), tile.bounding_box()["y"]
+    tile.click()
+    expect(desk.locator("#undo")).to_contain_text("健康体检")
+    expect(tile).to_have_class("give done")
+    assert (desk.evaluate("scrollY"), tile.bounding_box()["y"]) == stood
+    # Longer cards than this one were lost from sight: the browser kept the old card in place while the new one came in above.
+    assert desk.evaluate("getComputedStyle(document.documentElement).overflowAnchor") == "none"
+
+
 def test_handed_out_with_proof_and_taken_back(desk, db, world):
     scan(desk, world.card)
     tile = desk.locator(world.pack)

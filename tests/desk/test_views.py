@@ -55,6 +55,14 @@ def tap(desk, world, **fields):
     return desk.send(f"{world.address}/visits", data, key=key, headers=headers)
 
 
+def test_the_station_is_in_sight_and_the_field_is_ready_before_any_script(desk, world):
+    page = desk.get(world.address).get_data(as_text=True)
+    acting = page.partition('class="acting"')[2].partition("</p>")[0]
+    assert "花园路驿站 · " in acting and re.search(r'<input id="who"[^>]* autofocus', page)
+    booked = desk.get(f"{world.address}/bookings").get_data(as_text=True)  # of another room, and still at the desk
+    assert re.search(r'href="/desk" aria-current="page"', booked)
+
+
 def test_one_station_opens_at_once(desk, world):
     assert desk.get("/desk").location == world.address
 

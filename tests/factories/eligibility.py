@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -68,4 +69,5 @@ def make_member(worker: Worker, union: Union, status: MembershipStatus = Members
 def birth(years: int, days: int = 0) -> date:
     """The birth date of somebody who is so many years old today, so many days before (or, negative, after) it."""
     today = clock.today()
-    return today.replace(year=today.year - years) - timedelta(days=days)
+    year = today.year - years
+    return date(year, today.month, min(today.day, monthrange(year, today.month)[1])) - timedelta(days=days)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO
 from uuid import UUID
 
-from portal import audit, clock, pictures
+from portal import audit, clock, pictures, throttle
 from portal.access import By
 from portal.db import db
 from portal.desk.giving import queries, rules
@@ -56,10 +58,27 @@ def give(
     due = due or (_due(station, worker, programme) if worker else None)
     booked = due is not None
     _refuse(queries.problems_with_coming(programme, station, booked=booked))
-    with db.session.begin_nested():  # refused, nothing of the document is kept either
+    with _codes_counted(worker, shown.code, by), db.session.begin_nested():  # refused, nothing of the document is kept either
         if worker and shown.document and (shown.born_on or shown.sex):
             members.state_person(worker=worker, born_on=shown.born_on, sex=shown.sex, by=by)
         return _hand_over(station, offer, worker, occupation, due, shown, by)
+
+
+@contextmanager
+def _codes_counted(worker: Worker | None, code: str | None, by: By) -> Iterator[None]:
+    """Nobody tries one code after the other for a person: wrong ones count for whoever typed them, and outlive the refusal."""
+    if not worker or not code:
+        yield
+        return
+    tried = str(worker.id), f"{by.kind}:{by.id}"
+    if left := throttle.wait("proof-code", *tried):
+        raise Refused([rules.too_many_codes(left)])
+    try:
+        yield
+    except Refused as refused:
+        if any(problem.code == "code_wrong" for problem in refused.problems):
+            throttle.write_down("proof-code", *tried, failed=True)
+        raise
 
 
 def _hand_over(

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
-from wtforms import BooleanField, DateField, HiddenField, SelectField
+from wtforms import BooleanField, DateField, HiddenField
 
 from portal.desk.giving.commands import Shown
-from portal.forms import TextField, UploadForm, optional
+from portal.forms import SelectField, TextField, UploadForm, optional
 from portal.vocabulary import Occupation
 from portal.welfare.deliveries.rules import Proxy
 from portal.welfare.entitlements.forms import SEXES

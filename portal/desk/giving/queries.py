@@ -221,7 +221,8 @@ def list_gifts(worker_id: UUID, station: Station, offers: Sequence[Offer], at: d
         rule = said.rule if said else None
         limit = rules.limit_in_words(rule.person_limit, rule.limit_period) if rule else None
         gifts.append(Gift(offer.programme, offer.item, problems, limit, left.get(offer.item.id), mine, had.get(ident)))
-    return sorted(gifts, key=lambda gift: (gift.due is None, gift.level is Level.RED, not gift.one_tap))
+    # What was given today stays where it was tapped.
+    return sorted(gifts, key=lambda gift: (gift.due is None, gift.level is Level.RED and not gift.given_at, not gift.one_tap))
 
 
 def _problems_though_booked(offer: Offer, due: Due, said: Entitlement | None, worker_id: UUID, on: date) -> list[Problem]:
@@ -258,7 +259,7 @@ def _given_today(records: Sequence[UUID], station_id: UUID, day: date) -> dict[U
         )
         .group_by(Delivery.programme_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 # --- what was handed over ------------------------------------------------------------------------------------------

@@ -46,6 +46,12 @@ def problems_with_document(problems: Iterable[Problem], *, seen: bool) -> list[P
     return [Problem("document", text(says), field="document_seen")]
 
 
+def too_many_codes(left: timedelta) -> Problem:
+    """So many wrong codes were tried for one person that this one is not looked at."""
+    says = N_("Too many wrong codes were tried for this person. Try again in %(minutes)s minutes.")
+    return Problem("too_often", text(says, minutes=-(-int(left.total_seconds()) // 60)), field="proof_code")
+
+
 def problems_with_undoing(at: datetime, *, own: bool, undone: bool, now: datetime) -> list[Problem]:
     """The counter takes back its own last hand-overs; later a keeper or officer does, with a reason."""
     if undone:

@@ -15,9 +15,10 @@ from portal.desk.giving import commands as giving
 from portal.desk.handouts import queries, rules
 from portal.desk.handouts.models import GroupHeads, GroupLine, GroupVisit, Handout, HandoutGift
 from portal.members.workers import queries as workers
+from portal.stations.recording import commands as recording
+from portal.stations.recording.commands import Entry
 from portal.stations.register.models import Station
 from portal.stations.visits import commands as visits
-from portal.stations.visits.commands import Entry
 from portal.stations.visits.models import VisitSource
 from portal.types import Problem, Refused
 from portal.vocabulary import BasicService, Occupation
@@ -65,7 +66,7 @@ def give(*, handout: Handout, typed: str | None, occupation: Occupation | None, 
     worker_id, occupation = _receiver(typed, occupation)
     handout = _held(handout.id)
     _may_give(handout, worker_id)
-    (made,) = visits.record_visits(
+    (made,) = recording.record_visits(
         station_id=handout.station_id, union_id=handout.station.union_id, occupation=occupation, service=handout.service,
         at=clock.now(), source=VisitSource.HANDOUT, by=by, worker_id=worker_id,
     )  # fmt: skip
@@ -149,7 +150,7 @@ def add_group(
     db.session.flush()
     entries = [Entry(station.id, station.union_id, occupation, service, at, VisitSource.GROUP, count)
                for occupation, count in heads.items() if count]  # fmt: skip
-    made = [one for row in visits.record_entries(entries=entries, by=by) for one in row]
+    made = [one for row in recording.record_entries(entries=entries, by=by) for one in row]
     db.session.execute(
         sa.insert(GroupLine.__table__),
         [{"line_id": one.line_id, "line_at": one.line_at, "group_visit_id": group.id} for one in made],
@@ -168,7 +169,7 @@ def reverse_group(*, group: GroupVisit, reason: str | None, keeper: bool, by: By
     if problems:
         raise Refused(problems)
     lines: list[Any] = list(db.session.scalars(sa.select(GroupLine.line_id).where(GroupLine.group_visit_id == group.id)))
-    gone = visits.reverse_unnamed(line_ids=lines, since=group.at, reason=reason or "", by=by)
+    gone = recording.reverse_unnamed(line_ids=lines, since=group.at, reason=reason or "", by=by)
     group.reversed_at, group.reversed_by_account_id, group.reversed_reason = clock.now(), by.id, reason
     db.session.flush()
     audit.record("group_visit.reversed", by=by, subject=group, union_id=group.station.union_id, reason=reason, visits=gone)

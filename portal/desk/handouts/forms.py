@@ -8,11 +8,11 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
-from wtforms import BooleanField, DateField, IntegerField, SelectField, TextAreaField, ValidationError
+from wtforms import BooleanField, DateField, IntegerField, TextAreaField, ValidationError
 from wtforms.validators import InputRequired, NumberRange, Optional
 
 from portal import clock
-from portal.forms import Form, Present, TextField, UploadForm
+from portal.forms import Form, Present, SelectField, TextField, UploadForm
 from portal.types import tidy
 from portal.vocabulary import COUNTER_OCCUPATIONS, BasicService, Occupation
 

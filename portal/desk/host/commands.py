@@ -6,8 +6,8 @@ from portal import clock
 from portal.access import By
 from portal.desk.host import rules
 from portal.members.workers.models import Worker
+from portal.stations.recording.commands import Recorded, record_visits
 from portal.stations.register.models import Station
-from portal.stations.visits.commands import Recorded, record_visits
 from portal.stations.visits.models import VisitSource
 from portal.vocabulary import Occupation
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectField
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 from portal.vocabulary import Occupation
 
 

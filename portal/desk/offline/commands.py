@@ -19,8 +19,8 @@ from portal.desk.offline.rules import Sent
 from portal.desk.paper import commands as paper
 from portal.desk.paper.models import DiscrepancyKind
 from portal.members.workers import queries as workers
+from portal.stations.recording import commands as recording
 from portal.stations.register.models import Station
-from portal.stations.visits import commands as visits
 from portal.stations.visits.models import VisitSource
 
 
@@ -46,7 +46,7 @@ def take(*, station: Station, entry: Any, by: By) -> Taken:
         return _again(station, sent, by)
     # A card is asked for at the device's time; where that cannot be right, as of now.
     worker = workers.find_by_card(sent.card, at=counted) if sent.card else None
-    made = visits.record_visits(
+    made = recording.record_visits(
         station_id=station.id, union_id=station.union_id, occupation=worker.occupation if worker else sent.occupation,
         service=sent.service, at=at, source=VisitSource.OFFLINE, by=by, count=sent.heads, worker_id=worker.id if worker else None,
     )  # fmt: skip

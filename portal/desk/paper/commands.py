@@ -19,11 +19,12 @@ from portal.desk.handouts import queries as handout_queries
 from portal.desk.paper import queries, rules
 from portal.desk.paper.models import DiscrepancyKind, EntryDiscrepancy, PaperRow, PaperSheet
 from portal.members.workers import queries as workers
+from portal.stations.recording import commands as recording
+from portal.stations.recording.commands import Entry, Recorded
 from portal.stations.register import rules as station_rules
 from portal.stations.register.models import Station
-from portal.stations.visits import commands as visits
-from portal.stations.visits.commands import Entry, Recorded
 from portal.stations.visits.models import VisitSource
+from portal.stations.visits.rules import names_the_person
 from portal.types import Refused, new_id
 from portal.vocabulary import BasicService, Occupation
 from portal.welfare.deliveries import commands as deliveries
@@ -73,7 +74,7 @@ def enter_sheet(
     ]
     if handout_id:
         _count_handout(sheet, rows, by)
-    made = visits.record_entries(entries=entries, by=by)
+    made = recording.record_entries(entries=entries, by=by)
     if programme_id:
         delivered.hold_many(programme_id, station.id, filter(None, people), day)
     for row, person, recorded in zip(rows, people, made, strict=True):
@@ -136,7 +137,7 @@ def _reconcile(station: Station, sheet: PaperSheet, rows: Sequence[Row], made: l
                          visit=(recorded.visit_id, recorded.at) if recorded else None, by=by)  # fmt: skip
 
     for row, (recorded, *_) in zip(rows, made, strict=True):
-        if row.who and recorded.worker_id is None and visits.rules.names_the_person(row.service):
+        if row.who and recorded.worker_id is None and names_the_person(row.service):
             note(DiscrepancyKind.NOT_RECOGNISED, recorded, row=row.position, written=rules.masked_key(row.who))
         if recorded.repeated or not recorded.fresh:
             note(DiscrepancyKind.AGAIN_TODAY, recorded, row=row.position)

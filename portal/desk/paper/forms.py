@@ -8,14 +8,14 @@ from datetime import date, datetime
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, IntegerField, SelectField
+from wtforms import DateField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
 from portal.desk.handouts.forms import moment, read_time
 from portal.desk.paper import rules
 from portal.desk.paper.commands import Row
 from portal.desk.paper.models import DiscrepancyKind
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 from portal.types import Problem, tidy
 from portal.vocabulary import BasicService, Occupation
 

@@ -6,10 +6,10 @@ from datetime import date
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, RadioField, SelectField, TextAreaField, ValidationError
+from wtforms import BooleanField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.members.joining import rules
 from portal.members.joining.models import Application, ApplicationStatus
 from portal.members.joining.rules import Written

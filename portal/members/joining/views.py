@@ -376,7 +376,7 @@ def reveal(application_id: UUID) -> Response:
     if not form.validate():
         return _show(application, status=422, reveal_form=form)
     value = commands.reveal(application=application, field=form.field.data, reason=form.reason.data, by=access.by())
-    return _show(application, revealed=(dict(form.field.choices)[form.field.data], value))
+    return _show(application, revealed=({one.value: one.label for one in form.field.choices}[form.field.data], value))
 
 
 @applications.post("/applications/<uuid:application_id>/decide")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import RadioField
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, TextField
 
 VALUES = ("name", "occupation", "document")
 

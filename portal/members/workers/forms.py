@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import RadioField, SelectField
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.members.workers.queries import Masked
 from portal.members.workers.rules import problems_with_phone
 from portal.vocabulary import Occupation

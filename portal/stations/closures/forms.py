@@ -7,10 +7,10 @@ from datetime import date
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, HiddenField, RadioField, SelectField, SelectMultipleField
+from wtforms import DateField, HiddenField
 from wtforms.validators import Optional
 
-from portal.forms import Form, TextField
+from portal.forms import Form, RadioField, SelectField, SelectMultipleField, TextField
 from portal.i18n import say
 from portal.stations.closures import rules
 from portal.stations.closures.rules import Mode, Plan

@@ -16,9 +16,10 @@ from portal.members.workers.models import Worker
 from portal.members.workers.rules import problems_with_phone
 from portal.stations.door import queries, rules
 from portal.stations.door.models import DoorClaim
+from portal.stations.recording import commands as recording
+from portal.stations.recording.commands import Recorded
 from portal.stations.register.models import Station
 from portal.stations.visits import commands as visits
-from portal.stations.visits.commands import Recorded
 from portal.stations.visits.models import VisitSource
 from portal.types import Refused, new_id
 from portal.vocabulary import BasicService, Occupation
@@ -26,7 +27,7 @@ from portal.vocabulary import BasicService, Occupation
 
 def check_in(*, station: Station, occupation: Occupation, by: By) -> Recorded:
     """Count one stay of somebody unknown. The audit of a visit is the visit, and its source says how it came."""
-    return visits.record_visits(
+    return recording.record_visits(
         station_id=station.id,
         union_id=station.union_id,
         occupation=occupation,

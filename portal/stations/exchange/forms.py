@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
-from wtforms import SelectField
 
-from portal.forms import Form, Present, TextField, UploadForm
+from portal.forms import Form, Present, SelectField, TextField, UploadForm
 from portal.stations.register.models import CoordinateSystem
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, RadioField, SelectField, TextAreaField
+from wtforms import BooleanField, DateField, TextAreaField
 
-from portal.forms import Form, Present, TextField, UploadForm
+from portal.forms import Form, Present, RadioField, SelectField, TextField, UploadForm
 from portal.stations.inspections.commands import Given
 from portal.stations.inspections.models import ChecklistItem, Outcome
 from portal.stations.upkeep.forms import note_field, photo_field

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from portal.access import Actor, Permission
 from portal.db import db
@@ -249,7 +250,7 @@ def last_inspected(station_ids: Collection[UUID]) -> dict[UUID, Last]:
     rows = db.session.execute(
         sa.select(Inspection, _how_many(Outcome.MET), _how_many(Outcome.NOT_MET))
         .where(Inspection.station_id.in_(list(station_ids)))
-        .distinct(Inspection.station_id)
+        .ext(distinct_on(Inspection.station_id))
         .order_by(Inspection.station_id, Inspection.inspected_on.desc(), Inspection.id.desc())
     )
     return {one.station_id: Last(one.inspected_on, one.id, share_met(met, not_met)) for one, met, not_met in rows}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, FileField, SelectField
+from wtforms import DateField, FileField
 
 from portal import clock
-from portal.forms import Form, Present, TextField, UploadForm
+from portal.forms import Form, Present, SelectField, TextField, UploadForm
 
 
 class StarsForm(Form):

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, DecimalField, IntegerField, SelectField, SelectMultipleField, TextAreaField
+from wtforms import DateField, DecimalField, IntegerField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, SelectMultipleField, TextField
 from portal.stations.hours.rules import HolidayRule
 from portal.stations.register import queries, rules
 from portal.stations.register.models import (
@@ -138,7 +138,7 @@ class StationForm(SectionForm):
         """Fill the fields whose choices stand in the database."""
         grouped = ((code, name, city) for city, places in counties.items() for code, name in places)
         self.county_code.choices = [
-            SelectChoice(*NOT_STATED), *(SelectChoice(code, name, optgroup=city) for code, name, city in grouped)
+            NOT_STATED, *(SelectChoice(code, name, optgroup=city) for code, name, city in grouped)
         ]  # fmt: skip
         self.town_code.choices = [NOT_STATED, *towns]
 

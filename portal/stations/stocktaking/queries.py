@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, lazyload
 
 from portal import clock
 from portal.access import Actor, Permission
@@ -24,6 +24,8 @@ from portal.unions.tree.queries import within
 KEEP = Permission.KEEP_STATIONS
 EACH = 50
 COUNTS = 10
+# Lists name a station and no more: its hours, facilities and phones are left where they are, five statements a list.
+NAMED = lazyload("*")
 
 
 def lock_item(station_id: UUID, item_id: UUID) -> None:
@@ -52,6 +54,7 @@ _SENT = (
     .join(SupplyItem, SupplyItem.id == StockTransfer.supply_item_id)
     .join(From, From.id == StockTransfer.from_station_id)
     .join(To, To.id == StockTransfer.to_station_id)
+    .options(NAMED)
 )
 
 
@@ -117,6 +120,7 @@ _ASKED = (
     .join(Lot, Lot.id == WriteOff.lot_id)
     .join(SupplyItem, SupplyItem.id == Lot.supply_item_id)
     .join(Station, Station.id == Lot.station_id)
+    .options(NAMED)
 )
 
 
@@ -191,6 +195,7 @@ def list_waiting(actor: Actor) -> Waiting:
         .where(Lot.on_hand > 0, here)
         .order_by(Lot.expires_on, Lot.id)
         .limit(EACH)
+        .options(NAMED)
     )
     asked = sa.exists().where(WriteOff.lot_id == Lot.id, WriteOff.decided_at.is_(None))
     soon = Lot.expires_on <= sa.func.cast(today, sa.Date) + SupplyItem.warn_days
@@ -220,6 +225,7 @@ def _short(here: Any) -> list[sa.Row]:
         sa.select(SupplyItem, Station, grouped.c.pieces)
         .join(grouped, grouped.c.supply_item_id == SupplyItem.id)
         .join(Station, Station.id == grouped.c.station_id)
+        .options(NAMED)
     )
     return list(db.session.execute(query.where(here).order_by(Station.code, SupplyItem.name).limit(EACH)))
 

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, DecimalField, IntegerField, RadioField, SelectField
+from wtforms import BooleanField, DateField, DecimalField, IntegerField
 from wtforms.validators import InputRequired, Optional
 
 from portal import clock
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.stations.supplies.models import MovementKind, SupplyItem, SupplyKind
 from portal.stations.supplies.queries import Shown
 from portal.stations.supplies.rules import NOTE_LENGTH, ItemValues

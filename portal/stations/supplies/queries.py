@@ -232,7 +232,7 @@ def _shortages(station_id: UUID, ids: Collection[UUID] | None) -> dict[UUID, int
     )
     if ids is not None:
         query = query.where(StockShortage.supply_item_id.in_(ids))
-    return dict(db.session.execute(query.group_by(StockShortage.supply_item_id)).tuples().all())
+    return dict(db.session.execute(query.group_by(StockShortage.supply_item_id)).all())
 
 
 def _kits_of(station_id: UUID, ids: Collection[UUID]) -> set[UUID]:
@@ -283,7 +283,7 @@ def _since(station_id: UUID, ids: Collection[UUID]) -> dict[UUID, date]:
     query = sa.select(Lot.supply_item_id, sa.func.min(Lot.received_on)).where(
         Lot.station_id == station_id, Lot.supply_item_id.in_(ids)
     )
-    return dict(db.session.execute(query.group_by(Lot.supply_item_id)).tuples().all())
+    return dict(db.session.execute(query.group_by(Lot.supply_item_id)).all())
 
 
 def list_expiring(station_id: UUID, within_days: int) -> list[Lot]:

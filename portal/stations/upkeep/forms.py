@@ -7,9 +7,9 @@ from typing import Any, BinaryIO
 
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage
-from wtforms import FileField, RadioField, SelectField, TextAreaField
+from wtforms import FileField, TextAreaField
 
-from portal.forms import Form, Present, UploadForm
+from portal.forms import Form, Present, RadioField, SelectField, UploadForm
 from portal.stations.register.models import Facility
 from portal.stations.upkeep.models import NOTE_LENGTH, ReportKind, ReportStatus
 from portal.stations.upkeep.queries import State

@@ -161,19 +161,5 @@ class StationMonth(db.Model):
     lines: Mapped[int]
 
 
-class DaySeal(db.Model):
-    """The digest over a station's visits of a closed business day.
-
-    Part 0 covers what stood there when the day was sealed; lines that came in later for that day (paper, no network)
-    are sealed by parts 1, 2, … of their own, each chained to the one before. A line belongs to the first part whose
-    ``sealed_at`` is not before its ``recorded_at``.
-    """
-
-    __tablename__ = "day_seals"
-
-    station_id: Mapped[UUID] = mapped_column(sa.ForeignKey("stations.id"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
-    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default=sa.text("0"))
-    lines: Mapped[int]
-    digest: Mapped[bytes]
-    sealed_at: Mapped[datetime]
+# (table, whose, of which period), in the order in which whoever writes visits locks them: a tap, an entry, an undo.
+ROLL_UPS = (("station_months", "station", "month"), ("union_months", "union", "month"), ("union_days", "union", "day"))

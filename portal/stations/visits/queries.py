@@ -14,7 +14,7 @@ from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
 from portal.members.workers.rules import SILENT_AFTER
-from portal.stations.visits.rules import Given, Standing
+from portal.stations.visits.rules import Given
 from portal.types import N_, Text, text
 from portal.vocabulary import BasicService, Occupation
 
@@ -28,6 +28,9 @@ _SAME_PERSON = """(
     SELECT p.id FROM workers h JOIN workers p
     ON p.id = coalesce(h.merged_into_id, h.id) OR p.merged_into_id = coalesce(h.merged_into_id, h.id)
     WHERE h.id = :worker)"""
+# A visit counts while one of its lines was not taken back.
+_STANDS = """EXISTS (SELECT FROM visit_lines l WHERE l.visit_id = v.id AND l.at >= v.at
+    AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id))"""
 
 
 @dataclass(frozen=True)
@@ -138,53 +141,6 @@ def find_line_to_correct(station_id: UUID, line_id: UUID) -> Line | None:
     return _line(row) if row else None
 
 
-def list_standing(worker_id: UUID, day: date) -> list[Standing]:
-    """Everything that stands for a person on a business day, anywhere, in order of time."""
-    begins, ends = clock.day_bounds(day)
-    rows = db.session.execute(
-        sa.text(
-            """
-            SELECT l.id, l.at, l.service, l.station_id, l.visit_id, l.visit_at FROM visits v
-            JOIN visit_lines l ON l.visit_id = v.id AND l.visit_at = v.at AND l.at >= :begins AND l.at < :ends
-            WHERE v.worker_id = :worker AND v.at >= :begins AND v.at < :ends
-              AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id) ORDER BY l.at, l.id
-            """
-        ),
-        {"worker": worker_id, "begins": begins, "ends": ends},
-    )
-    return [Standing(row.id, row.at, BasicService(row.service), row.station_id, row.visit_id, row.visit_at) for row in rows]
-
-
-# What a seal covers, one line of text a visit line; the sealing and the check of seals read the same.
-SEALED_TEXT = """string_agg(concat_ws('|', l.id, extract(epoch FROM l.at), l.visit_id, l.service, l.repeated), chr(10)
-                            ORDER BY l.id)"""
-
-
-def list_broken_seals(first: date, last: date) -> list[tuple[UUID, date, int]]:
-    """(station, day, part) of the seals of these days that no longer agree with their lines; none if all hold."""
-    rows = db.session.execute(
-        sa.text(
-            f"""
-            SELECT d.station_id, d.day, d.part FROM day_seals d
-            LEFT JOIN day_seals p ON p.station_id = d.station_id AND p.day = d.day AND p.part = d.part - 1
-            CROSS JOIN LATERAL (
-                SELECT count(*) AS lines, {SEALED_TEXT} AS text FROM visit_lines l
-                WHERE l.station_id = d.station_id
-                  AND l.at >= CAST(d.day AS timestamp) AT TIME ZONE 'Asia/Shanghai'
-                  AND l.at < CAST(d.day + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
-                  AND coalesce(l.recorded_at, '-infinity') <= d.sealed_at
-                  AND (d.part = 0 OR l.recorded_at > p.sealed_at)) now
-            WHERE d.day BETWEEN :first AND :last AND (
-                now.lines <> d.lines OR (d.part > 0 AND p.digest IS NULL)
-                OR sha256(convert_to(concat_ws(chr(10), encode(p.digest, 'hex'), now.text), 'UTF8')) IS DISTINCT FROM d.digest)
-            ORDER BY d.day, d.station_id, d.part
-            """
-        ),
-        {"first": first, "last": last},
-    )
-    return [(row.station_id, row.day, row.part) for row in rows]
-
-
 def list_given_today(worker_id: UUID) -> list[Given]:
     """What a person received today, anywhere, without what was taken back."""
     begins, ends = clock.day_bounds(clock.today())
@@ -212,7 +168,7 @@ class Footprint:
 
 
 def footprint(worker_id: UUID) -> Footprint:
-    """Both figures from the index on (worker, time)."""
+    """Both figures from the index on (worker, time); a stay all of whose lines were taken back is none."""
     begins, ends = clock.day_bounds(clock.today())
     month = clock.start_of(clock.first_of_month(clock.today()))
     row = db.session.execute(
@@ -220,9 +176,10 @@ def footprint(worker_id: UUID) -> Footprint:
             f"""
             SELECT coalesce(sum(m.n), 0) AS this_month, max(l.at) AS last FROM {_SAME_PERSON} me
             CROSS JOIN LATERAL (
-                SELECT count(*) AS n FROM visits v WHERE v.worker_id = me.id AND v.at >= :month AND v.at < :ends) m
+                SELECT count(*) AS n FROM visits v WHERE v.worker_id = me.id AND v.at >= :month AND v.at < :ends AND {_STANDS}) m
             LEFT JOIN LATERAL (
-                SELECT v.at FROM visits v WHERE v.worker_id = me.id AND v.at < :begins ORDER BY v.at DESC LIMIT 1) l ON true
+                SELECT v.at FROM visits v WHERE v.worker_id = me.id AND v.at < :begins AND {_STANDS}
+                ORDER BY v.at DESC LIMIT 1) l ON true
             """
         ),
         {"worker": worker_id, "month": month, "begins": begins, "ends": ends},
@@ -251,8 +208,7 @@ def list_visits_of_worker(worker_id: UUID, *, before: tuple[datetime, UUID] | No
                 SELECT v.id, v.at, v.station_id FROM visits v
                 WHERE v.worker_id = me.id
                   AND (CAST(:at AS timestamptz) IS NULL OR (v.at, v.id) < (CAST(:at AS timestamptz), CAST(:id AS uuid)))
-                  AND EXISTS (SELECT FROM visit_lines l WHERE l.visit_id = v.id AND l.at >= v.at
-                              AND NOT EXISTS (SELECT FROM visit_reversals r WHERE r.line_id = l.id))
+                  AND {_STANDS}
                 ORDER BY v.at DESC, v.id DESC LIMIT :limit) v
             JOIN stations s ON s.id = v.station_id
             ORDER BY v.at DESC, v.id DESC LIMIT :limit

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, SelectField, SelectMultipleField, TextAreaField
+from wtforms import HiddenField, TextAreaField
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, SelectMultipleField, TextField
 from portal.stations.wishes.models import NEXT_STATES, WishState
 from portal.stations.wishes.rules import MISSING, PLACE_LENGTH, REASON_LENGTH, WORDS_LENGTH, WishValues
 from portal.types import tidy

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, PasswordField, SelectField
+from wtforms import DateField, PasswordField
 from wtforms.validators import Optional
 from wtforms.widgets import PasswordInput
 
 from portal.access import Role
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 
 
 class SignInForm(Form):

@@ -84,7 +84,7 @@ def find_host_session(values: dict[str, Any]) -> tuple[StaffActor, datetime] | N
     return replace(found[0], appointments=held), found[1]
 
 
-# What awaits somebody on the staff home: each room registers a function that answers (what, address, how many), or
+# What awaits somebody on the staff home: each room registers a function that answers (what, address or endpoint, how many), or
 # None if it is not theirs to see. A count of 0 is not shown.
 awaiting: list[Callable[[StaffActor], tuple[Text, str, int] | None]] = []
 

@@ -188,7 +188,9 @@ def home() -> Response:
         for permission, endpoint, title, use in rules.CARDS
         if who.may(permission) and endpoint in current_app.view_functions
     ]
-    return page("unions/staff/home.html", cards=cards, awaiting=queries.list_awaiting(who), figures=queries.list_figures(who))
+    # Queries name an endpoint, as they know no addresses; views give an address.
+    awaiting = [(what, to if "/" in to else url_for(to), count) for what, to, count in queries.list_awaiting(who)]
+    return page("unions/staff/home.html", cards=cards, awaiting=awaiting, figures=queries.list_figures(who))
 
 
 @bp.get("/staff/password")

@@ -137,6 +137,7 @@ ACTIONS = {
     "budget.approved": N_("Budget approved"),
     "budget.returned": N_("Budget returned"),
     "budget.reopened": N_("Budget reopened"),
+    "budget.limits_set": N_("Limits of approval set"),
     "budget.status_set": N_("Budget frozen, thawed or closed"),
     "expenditure.entered": N_("Bill entered"),
     "item.added": N_("Item put into the catalogue"),
@@ -230,6 +231,7 @@ SUBJECTS = {
     "advances": N_("Advance"),
     "budgets": N_("Budget"),
     "budget_versions": N_("Version of a budget"),
+    "approval_limits": N_("Limits of approval"),
     "eligibility_rules": N_("Rule of eligibility"),
     "expenditures": N_("Bill"),
     "purchases": N_("Purchase"),
@@ -294,6 +296,31 @@ DETAILS = {
     "reason": N_("Reason"),
     "status": N_("Status"),
     "phone": N_("Phone"),
+    "occupation": N_("Occupation"),
+    "amount": N_("Amount"),
+    "cost": N_("Cost"),
+    "quantity": N_("Quantity"),
+    "count": N_("Count"),
+    "people": N_("People"),
+    "number": N_("Number"),
+    "year": N_("Year"),
+    "title": N_("Title"),
+    "note": N_("Note"),
+    "opinion": N_("Opinion"),
+    "outcome": N_("Result"),
+    "programme": N_("Programme"),
+    "item": N_("Item"),
+    "station": N_("Station"),
+    "holder": N_("Share held by"),
+    "take_back_on": N_("Take-back day"),
+    "line": N_("Budget line"),
+    "total": N_("Total"),
+    "category": N_("Category"),
+    "minute": N_("Number of the minute"),
+    "answer": N_("Answer"),
+    "decided_in": N_("Decided in"),
+    "minute_from": N_("A meeting decides from"),
+    "review_from": N_("The audit committee reviews from"),
 }
 
 _WORDS: dict[str, type[Word]] = {
@@ -305,10 +332,22 @@ _WORDS: dict[str, type[Word]] = {
 }
 
 
+# Details that hold a word of a closed vocabulary, of whichever room.
+_OF_A_ROOM = {"kind", "status", "occupation", "outcome", "source", "purpose", "state", "channel", "category"}
+
+
+def _word(value: Any) -> Word | None:
+    """The word with this value, if all rooms that have it say the same."""
+    found = [kind(value) for kind in Word.__subclasses__() if isinstance(value, str) and value in set(kind)]
+    return found[0] if len({one.label for one in found}) == 1 else None
+
+
 def _said(name: str, value: Any) -> Any:
     try:
         return _WORDS[name](value)
     except (KeyError, ValueError):
+        if name in _OF_A_ROOM and (word := _word(value)):
+            return word
         return value if isinstance(value, bool | int | str) else "–" if value is None else str(value)
 
 

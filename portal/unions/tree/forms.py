@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, SelectField
+from wtforms import DateField
 from wtforms.validators import Optional
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 from portal.types import N_, Problem, text
 from portal.unions.tree.commands import Details
 from portal.unions.tree.models import FormationRoute, Union, UnionKind, UnionLevel

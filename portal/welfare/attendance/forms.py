@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import HiddenField, SelectField, TextAreaField
+from wtforms import HiddenField, TextAreaField
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 from portal.types import prose, tidy
 from portal.vocabulary import Occupation
 from portal.welfare.attendance import rules
@@ -53,6 +53,7 @@ class MessageForm(Form):
     """A message to everybody who is booked."""
 
     text = TextAreaField(_l("What they should know"), filters=[prose], render_kw={"maxlength": str(rules.MESSAGE)})
+    sure = HiddenField()
 
 
 def read_id(typed: str | None) -> UUID | None:

@@ -13,12 +13,16 @@ from sqlalchemy.orm import aliased
 from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
+from portal.i18n import DEFAULT, in_language
 from portal.members.workers import queries as workers
-from portal.members.workers.models import Worker
+from portal.members.workers.models import Worker, WorkerPhone
 from portal.members.workers.queries import Masked
 from portal.paging import Slice, keyset
+from portal.types import text
 from portal.unions.tree.queries import within
+from portal.welfare.attendance import rules
 from portal.welfare.bookings import queries as bookings
+from portal.welfare.bookings import rules as booking_rules
 from portal.welfare.bookings.models import Booking, BookingStatus
 from portal.welfare.programmes.models import Programme
 from portal.welfare.sessions import queries as sessions
@@ -49,6 +53,32 @@ class Seat:
 def programme_of(session: ServiceSession) -> Programme:
     """What the session gives."""
     return db.session.get_one(Programme, session.programme_id)
+
+
+def count_reached(session_id: UUID) -> int:
+    """How many of those who are booked left a phone, so that a message reaches them."""
+    head = sa.func.coalesce(Worker.merged_into_id, Worker.id)
+    reached = sa.exists().where(WorkerPhone.worker_id == head, WorkerPhone.until.is_(None))
+    found = sa.select(sa.func.count()).select_from(Booking).join(Worker, Worker.id == Booking.worker_id)
+    return db.session.scalar(found.where(Booking.session_id == session_id, Booking.status.in_(PARTS["booked"]), reached))
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A message to all as each of them reads it, and as how many a phone company counts it."""
+
+    body: str
+    parts: int
+
+
+def look_at(session: ServiceSession, words: str) -> Looked:
+    """A message to all before it is sent."""
+    says = text(
+        booking_rules.TOLD["news"], what=programme_of(session).name, when=booking_rules.when(session.starts_at),
+        place=session.place_name, why=words,
+    )  # fmt: skip
+    body = in_language(DEFAULT, says)
+    return Looked(body, rules.parts(body))
 
 
 def get_booking(booking_id: UUID, actor: Actor, permission: Permission) -> tuple[Booking, ServiceSession]:

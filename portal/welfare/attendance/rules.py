@@ -8,7 +8,7 @@ from datetime import datetime
 from portal.types import N_, Problem, Text, text
 
 MESSAGE = 300  # characters; more is read by nobody on a small screen
-ONE_MESSAGE = 67  # characters of one part of a long message in Chinese
+ONE_MESSAGE, ONE_PART = 70, 67  # characters of one message in Chinese, and of one part of a longer one
 EXTRA_ROWS = 12
 
 
@@ -45,7 +45,8 @@ def problems_with_sheet(*, starts_at: datetime, now: datetime, off: bool, filled
 
 def parts(words: str | None) -> int:
     """As how many messages a phone company counts it."""
-    return -(-len(words or "") // ONE_MESSAGE)
+    length = len(words or "")
+    return 1 if length <= ONE_MESSAGE else -(-length // ONE_PART)
 
 
 def summary(came: int, left: Sequence[Text]) -> list[tuple[Text, str]]:

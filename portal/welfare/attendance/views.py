@@ -313,10 +313,10 @@ def enter_sheet(session_id: UUID) -> Response:
 # --- all of them ---------------------------------------------------------------------------------------------------
 
 
-def _message_page(session: ServiceSession, form: forms.MessageForm) -> Response:
-    draw = invalid if form.errors else page
-    counts = queries.count_parts(session.id)
-    return draw("welfare/attendance/message.html", session=session, title=_title(session), form=form, count=counts["booked"],
+def _message_page(session: ServiceSession, form: forms.MessageForm, looked: Any = None) -> Response:
+    draw = invalid if request.method == "POST" else page
+    return draw("welfare/attendance/message.html", session=session, title=_title(session), form=form, looked=looked,
+                booked=queries.count_parts(session.id)["booked"], count=queries.count_reached(session.id),
                 programme=queries.programme_of(session), most=rules.MESSAGE)  # fmt: skip
 
 
@@ -331,14 +331,14 @@ def message(session_id: UUID) -> Response:
 @requires(MANAGE)
 @writes
 def send_message(session_id: UUID) -> Response:
-    """Send it."""
+    """Show it as they will read it, in how many parts; then send it."""
     session, form = _session(session_id), forms.MessageForm()
     if form.validate() and form.take(rules.problems_with_message(form.text.data)):
+        if form.sure.data != "yes":
+            return _message_page(session, form, queries.look_at(session, form.text.data) if form.sure.data != "edit" else None)
         try:
-            sent = bookings.message_all(session=session, text=form.text.data, by=access.by())
-            return done(
-                url_for("attendance.index", session_id=session.id), text(N_("On its way to %(count)s people."), count=sent)
-            )
+            sent, here = bookings.message_all(session=session, text=form.text.data, by=access.by()), "attendance.index"
+            return done(url_for(here, session_id=session.id), text(N_("On its way to %(count)s people."), count=sent))
         except Refused as refused:
             form.take(refused.problems)
     return _message_page(session, form)

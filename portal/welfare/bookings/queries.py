@@ -68,9 +68,11 @@ class Listed:
 
 _glance = sa.text(
     """
+    WITH head AS (SELECT coalesce(merged_into_id, id) AS id FROM workers WHERE id = :worker),
+        records AS (SELECT id FROM head UNION ALL SELECT w.id FROM workers w, head WHERE w.merged_into_id = head.id)
     SELECT s.online,
         EXISTS (SELECT FROM session_places p WHERE p.session_id = s.id AND p.channel = 'online' AND NOT p.taken) AS free,
-        EXISTS (SELECT FROM bookings b WHERE b.session_id = s.id AND b.worker_id = :worker
+        EXISTS (SELECT FROM records r JOIN bookings b ON b.worker_id = r.id WHERE b.session_id = s.id
                 AND b.status IN ('waiting', 'offered', 'booked', 'attended')) AS mine
     FROM service_sessions s WHERE s.id = :session
     """
@@ -78,7 +80,8 @@ _glance = sa.text(
 
 
 def glance(session_id: UUID, worker_id: UUID) -> list[Problem]:
-    """The one cheap read for a worker who comes too late: “full” if every online place is held and none of them is theirs.
+    """The one cheap read for a worker who comes too late: “full” if every online place is held and none is theirs, under
+    any of their records.
 
     A place that somebody takes without having committed counts as free here: then the guard waits and looks again.
     """
@@ -95,9 +98,8 @@ def look(session_id: UUID, worker_id: UUID) -> Scene:
 
     alive = (S.WAITING, S.OFFERED, S.BOOKED, S.ATTENDED)
     waits = sa.exists(sa.select(1).select_from(Booking).where(Booking.session_id == session_id, Booking.status == S.WAITING))
-    mine = sa.select(Booking.id).where(
-        Booking.session_id == session_id, Booking.worker_id == worker_id, Booking.status.in_(alive)
-    )
+    own = Booking.session_id == session_id, Booking.worker_id.in_(same_person(worker_id)), Booking.status.in_(alive)
+    mine = sa.select(Booking.id).where(*own).order_by(Booking.id).limit(1)
     row = db.session.execute(
         sa.select(ServiceSession, Programme, free(Channel.ONLINE), free(Channel.ON_SITE), waits, mine.scalar_subquery())
         .join(Programme, Programme.id == ServiceSession.programme_id)
@@ -105,9 +107,9 @@ def look(session_id: UUID, worker_id: UUID) -> Scene:
         .order_by(ServiceSession.id)
         .execution_options(populate_existing=True)
     ).one()
-    session, programme, online, on_site, waiting, own = row
+    session, programme, online, on_site, waiting, held = row
     found = {channel for channel, is_free in ((Channel.ONLINE, online), (Channel.ON_SITE, on_site)) if is_free}
-    return Scene(session, programme, frozenset(found), waiting, own)
+    return Scene(session, programme, frozenset(found), waiting, held)
 
 
 def scene_of(session_id: UUID) -> Scene:
@@ -201,9 +203,7 @@ def places_in_line(bookings: Iterable[Booking]) -> dict[UUID, int]:
         .correlate(Booking)
         .scalar_subquery()
     )
-    return dict(
-        db.session.execute(sa.select(Booking.id, line).where(Booking.id.in_(waiting)).order_by(Booking.id)).tuples().all()
-    )
+    return dict(db.session.execute(sa.select(Booking.id, line).where(Booking.id.in_(waiting)).order_by(Booking.id)).all())
 
 
 def is_delivered(booking: Booking) -> bool:
@@ -236,6 +236,12 @@ def list_of_worker(worker_id: UUID, *, alive: bool | None = None, limit: int = 1
         found = found.where(ends if alive else ~ends)
     order = ServiceSession.starts_at.asc() if alive else ServiceSession.starts_at.desc()
     return [Listed(*row) for row in db.session.execute(found.order_by(order, Booking.id.desc()).limit(limit))]
+
+
+def list_held(programme_id: UUID, worker_id: UUID | None) -> list[Listed]:
+    """What a worker has booked of a programme and not used yet, the soonest first."""
+    rows = list_of_worker(worker_id, alive=True) if worker_id else []
+    return [one for one in rows if one.programme.id == programme_id]
 
 
 def list_booked(worker_id: UUID, *, before: str | None = None, after: str | None = None, limit: int = 20) -> Slice:
@@ -273,7 +279,7 @@ def list_due_today(worker_id: UUID, station_id: UUID, on: date) -> list[Listed]:
 def count_by_status(session_id: UUID) -> dict[BookingStatus, int]:
     """How many bookings of a session stand where."""
     found = sa.select(Booking.status, sa.func.count(Booking.id)).where(Booking.session_id == session_id)
-    return dict(db.session.execute(found.group_by(Booking.status)).tuples().all())
+    return dict(db.session.execute(found.group_by(Booking.status)).all())
 
 
 def receipts(records: Sequence[UUID], item_id: UUID | None, programme_id: UUID | None) -> list[Receipt]:
@@ -399,7 +405,7 @@ def list_waiting(session_id: UUID, limit: int = 50) -> list[Booking]:
 
 def candidates(due: sa.Select, limit: int) -> list[tuple[UUID, UUID]]:
     """The first bookings that are due, with their sessions; a few more than asked for, since others may be at some."""
-    return list(db.session.execute(due.limit(limit + 20)).tuples())
+    return list(db.session.execute(due.limit(limit + 20)))
 
 
 def try_booking(booking_id: UUID) -> Booking | None:

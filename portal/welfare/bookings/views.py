@@ -129,10 +129,11 @@ def offered(programme: Programme) -> tuple[str, dict[str, Any]] | None:
     to = url_for("bookings.choose", programme=programme.code)
     days = days_of(rows[:MOST_TIMES], lambda row: f"{to}?session={row.session.id}", problem_of=lambda on: problem)
     more = len(days) > TEASER or len(rows) > MOST_TIMES or last < _span(programme)[1]
-    who = _worker_id()
-    mine = [one for one in queries.list_of_worker(who, alive=True) if one.programme.id == programme.id] if who else []
+    held = queries.list_held(programme.id, _worker_id())
+    if held and rows and _judged(programme, rows[0].session, None)[0]:
+        days, more = [], True  # times that would be refused are left to the page of all of them
     return "welfare/bookings/offered.html", {"days": days[:TEASER], "problem": problem, "more_url": to if more else None,
-                                             "mine": mine}  # fmt: skip
+                                             "held": held}  # fmt: skip
 
 
 def _worker_id() -> UUID | None:
@@ -189,6 +190,8 @@ def _choose(
         opens=text(N_("There are many times; choose a place first.")) if ask else opens, places=[(name, name) for name in places],
         place=place, chosen=chosen.session if chosen else None, free=free,
         chosen_day=title_of(clock.business_day(chosen.session.starts_at)) if chosen else "", problems=problems, notes=notes,
+        keeps=chosen and rules.cancel_until(chosen.session.starts_at, programme.cancel_hours) < clock.now(),
+        held=[] if chosen or moving else queries.list_held(programme.id, _worker_id()),
         waiting=chosen.waiting if chosen else 0, next_on=next_on, mine=mine, refused=bool(blocked), signed=bool(_worker_id()),
         sign_in_url=url_for("workers.sign_in", next=link(chosen)) if chosen else "", moving=_moving_from(moving),
         next_said=any(next_on in one.says.values.values() for one in problems), back_url=back,
@@ -297,13 +300,8 @@ def _own(booking_id: UUID) -> Booking:
 def mine() -> Response:
     """Everything one booked, the latest time first."""
     found = queries.list_booked(_worker_id(), before=request.args.get("before"), after=request.args.get("after"))
-    return page(
-        "welfare/bookings/mine.html",
-        found=found,
-        lines=queries.places_in_line(row.booking for row in found),
-        pager=pager(found),
-        first=not request.args.get("after"),
-    )
+    return page("welfare/bookings/mine.html", found=found, lines=queries.places_in_line(row.booking for row in found),
+                pager=pager(found), first=not request.args.get("after"))  # fmt: skip
 
 
 def _show(booking: Booking, draw: Any = page, form: CancelForm | None = None) -> Response:

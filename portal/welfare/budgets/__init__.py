@@ -7,7 +7,8 @@ def prepare(app) -> None:
     from portal.welfare.budgets import models, queries, views  # noqa: F401 - importing models registers their tables
     from portal.welfare.ledger.queries import cause_pages
 
-    if queries.awaiting not in awaiting:
-        awaiting.append(queries.awaiting)
+    for look in (queries.awaiting, queries.awaiting_again):
+        if look not in awaiting:
+            awaiting.append(look)
     cause_pages.update(views.CAUSES)
     app.register_blueprint(views.bp)

@@ -15,7 +15,7 @@ from portal.db import db
 from portal.types import N_, Problem, Refused, new_id, text
 from portal.unions.tree.models import Union
 from portal.welfare.budgets import queries, rules
-from portal.welfare.budgets.models import BudgetVersion, Expenditure, VersionAmount, VersionKind, VersionStatus
+from portal.welfare.budgets.models import ApprovalLimits, BudgetVersion, Expenditure, VersionAmount, VersionKind, VersionStatus
 from portal.welfare.budgets.rules import LineValues
 from portal.welfare.ledger import commands as ledger
 from portal.welfare.ledger import queries as ledger_queries
@@ -69,10 +69,12 @@ def put_line(*, version: BudgetVersion, values: LineValues, by: By, line: Budget
         problems += _problems_with_changing(line, values)
     _refuse(problems)
     _refuse_twin(budget, values.name, line)
+    number = values.account_number
     if line is None:
+        number = number or queries.find_account_number(budget.union_id, values.category)
         line = BudgetLine(id=new_id(), budget_id=budget.id, code=_code_for(budget, values.name))
         db.session.add(line)
-    line.name, line.category, line.account_number = values.name, values.category, values.account_number
+    line.name, line.category, line.account_number = values.name, values.category, number
     line.for_members, line.draw = values.for_members, values.draw
     db.session.flush()
     _share_out(version, line, values)
@@ -114,15 +116,13 @@ def _share_out(version: BudgetVersion, line: BudgetLine, values: LineValues) -> 
 # --- from draft to decision ----------------------------------------------------------------------------------------
 
 
-def submit(
-    *, version: BudgetVersion, by: By, minute_from: Decimal = rules.MINUTE_FROM, review_from: Decimal = rules.REVIEW_FROM
-) -> int:
-    """Hand a version in; answers the tier that decides it. From now on it stays as it is."""
+def submit(*, version: BudgetVersion, by: By) -> int:
+    """Hand a version in; answers the tier that decides it, by the union's limits. From now on it stays as it is."""
     budget = _lock(_budget(version), version)
     amounts = list(queries.amounts_of(version).values())
     _refuse(rules.problems_with_submitting(version, amounts) + _problems_with_amounts(version))
+    version.tier = rules.tier_of(amounts, queries.limits_of(budget.union_id))
     version.status, version.submitted_at, version.proposed_by_id = VersionStatus.SUBMITTED, clock.now(), _account(by)
-    version.tier = rules.tier_of(amounts, minute_from=minute_from, review_from=review_from)
     version.answer = version.reviewed_at = version.reviewed_by_id = version.review_note = None
     if version.kind is VersionKind.OPENING:
         budget.status = BudgetStatus.SUBMITTED
@@ -218,6 +218,23 @@ def _close(budget: Budget, by: By) -> None:
         left += [(row.line.id, part.source.id, -part.allocation.left) for part in row.parts if part.allocation.left > 0]
     ledger.authorise(amounts=left, cause=Cause("budgets", str(budget.id), str(budget.year)), by=by)
     budget.closed_at = clock.now()
+
+
+def set_limits(*, union: Union, minute_from: Decimal, review_from: Decimal, decided_in: str, by: By) -> ApprovalLimits:
+    """Say from which sums a meeting decides and the audit committee reviews; for what is handed in from now on."""
+    _refuse(rules.problems_with_limits(minute_from, review_from))
+    before = queries.limits_of(union.id)
+    limits = ApprovalLimits(
+        id=new_id(), union_id=union.id, minute_from=minute_from, review_from=review_from, decided_in=decided_in,
+        set_at=clock.now(), set_by_id=_account(by),
+    )  # fmt: skip
+    db.session.add(limits)
+    db.session.flush()
+    audit.record(
+        "budget.limits_set", by=by, subject=limits, union_id=union.id, decided_in=decided_in,
+        minute_from=[str(before.minute_from), str(minute_from)], review_from=[str(before.review_from), str(review_from)],
+    )  # fmt: skip
+    return limits
 
 
 # --- bills ---------------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
-from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectField
+from wtforms import BooleanField, DateField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from portal.forms import Form, Present, TextField, UploadForm
+from portal.forms import Form, Present, RadioField, SelectField, TextField, UploadForm
 from portal.types import N_, Problem, text, tidy
 from portal.welfare.budgets.models import VersionKind
 from portal.welfare.budgets.queries import Row
@@ -51,7 +51,9 @@ class LineForm(Form):
 
     name = TextField(_l("What for"), [Present()], max_length=80)
     category = SelectField(_l("Category"), choices=Category.choices())
-    account_number = TextField(_l("Account number"), max_length=30, description=_l("As your books number it; may stay empty."))
+    account_number = TextField(
+        _l("Account number"), max_length=30, description=_l("As your books number it. Empty: the one this category had last.")
+    )
     for_members = BooleanField(_l("For these members' activities only"))
     draw = RadioField(_l("Draws on its sources"), choices=Draw.choices(), default=Draw.IN_ORDER.value)
     total = AmountField(
@@ -127,6 +129,22 @@ class ReviewForm(Form):
     """The audit committee's word."""
 
     note = TextField(_l("Remark"), max_length=300)
+
+
+class LimitsForm(Form):
+    """From which sums more than an approver takes part, and where that was decided."""
+
+    minute_from = AmountField(_l("A meeting decides from (yuan)"), [InputRequired(FILL_IN), NumberRange(min=AT_LEAST_A_FEN)])
+    review_from = AmountField(
+        _l("The audit committee reviews from (yuan)"), [InputRequired(FILL_IN), NumberRange(min=AT_LEAST_A_FEN)]
+    )
+    decided_in = TextField(
+        _l("Decided in"), [Present()], max_length=100, description=_l("Number of the minute or document that says so.")
+    )
+
+    def values(self) -> dict[str, Any]:
+        """What was typed, as the command takes it."""
+        return {name: self[name].data for name in ("minute_from", "review_from", "decided_in")}
 
 
 class StatusForm(Form):

@@ -76,6 +76,27 @@ class BudgetVersion(db.Model):
     created_at: Mapped[datetime]
 
 
+class ApprovalLimits(db.Model):
+    """From which sum a meeting decides a union's proposals and the audit committee reviews them, and where that was decided.
+
+    Append-only: the latest row of a union counts for what is handed in from then on.
+    """
+
+    __tablename__ = "approval_limits"
+    __table_args__ = (
+        sa.CheckConstraint("minute_from > 0 AND review_from >= minute_from", name="in_order"),
+        sa.Index("ix_approval_limits_union_id", "union_id", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    union_id: Mapped[UUID] = mapped_column(sa.ForeignKey("unions.id"))
+    minute_from: Mapped[Decimal] = mapped_column(Money)
+    review_from: Mapped[Decimal] = mapped_column(Money)
+    decided_in: Mapped[str]
+    set_at: Mapped[datetime]
+    set_by_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("accounts.id"))
+
+
 class VersionAmount(db.Model):
     """What a version gives a line from a source; negative takes back."""
 

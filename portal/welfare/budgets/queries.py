@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.access import Actor, Permission
 from portal.db import db
@@ -15,11 +16,14 @@ from portal.types import N_, Text, text
 from portal.unions.staff.models import Account
 from portal.unions.tree.models import Union
 from portal.unions.tree.queries import within
-from portal.welfare.budgets.models import BudgetVersion, Expenditure, VersionAmount, VersionStatus
-from portal.welfare.ledger.models import Allocation, Budget, BudgetLine, BudgetStatus, Commitment, Source
+from portal.welfare.budgets.models import ApprovalLimits, BudgetVersion, Expenditure, VersionAmount, VersionStatus
+from portal.welfare.budgets.rules import Limits
+from portal.welfare.ledger.models import Allocation, Budget, BudgetLine, BudgetStatus, Category, Commitment, Source
 from portal.welfare.ledger.queries import Totals, sums
 
 VIEW = Permission.VIEW_BUDGETS
+_later = aliased(BudgetVersion)
+LIMITS_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,25 @@ def _matching(actor: Actor, q: str | None, year: int | None, status: BudgetStatu
     if year:
         found = found.where(Budget.year == year)
     if status:
-        found = found.where(Budget.status == status)
+        found = found.where(sa.or_(Budget.status == status, _at(status)))
     return found
+
+
+def _at(status: BudgetStatus) -> sa.ColumnElement[bool]:
+    """Whether a version stands where a budget may stand too: an adjustment that waits, or one drafted or returned."""
+    if status is BudgetStatus.SUBMITTED:
+        of = BudgetVersion.status == VersionStatus.SUBMITTED
+    elif status is BudgetStatus.DRAFT:
+        of = sa.or_(BudgetVersion.status == VersionStatus.DRAFT, _returned())
+    else:
+        return sa.false()
+    return sa.exists().where(BudgetVersion.budget_id == Budget.id, of)
+
+
+def _returned() -> sa.ColumnElement[bool]:
+    """A version that was sent back and that nothing came after."""
+    later = sa.exists().where(_later.budget_id == BudgetVersion.budget_id, _later.number > BudgetVersion.number)
+    return sa.and_(BudgetVersion.status == VersionStatus.REJECTED, ~later)
 
 
 def list_budgets(
@@ -169,6 +190,13 @@ def get_line(budget: Budget, code: str) -> BudgetLine:
     return db.session.scalars(sa.select(BudgetLine).where(BudgetLine.budget_id == budget.id, BudgetLine.code == code)).one()
 
 
+def find_account_number(union_id: UUID, category: Category) -> str | None:
+    """Under which number a union's books keep a category: that of its latest line which has one."""
+    found = sa.select(BudgetLine.account_number).join(Budget, Budget.id == BudgetLine.budget_id)
+    found = found.where(Budget.union_id == union_id, BudgetLine.category == category, BudgetLine.account_number.is_not(None))
+    return db.session.scalar(found.order_by(Budget.year.desc(), BudgetLine.id.desc()).limit(1))
+
+
 def count_lines(budget: Budget) -> int:
     """How many lines a budget has; a handful."""
     return db.session.scalar(sa.select(sa.func.count()).where(BudgetLine.budget_id == budget.id))
@@ -218,6 +246,19 @@ def amounts_of(version: BudgetVersion) -> dict[tuple[UUID, UUID], Decimal]:
     return {(row.line_id, row.source_id): row.amount for row in rows}
 
 
+def limits_of(union_id: UUID) -> Limits | ApprovalLimits:
+    """From which sums a meeting and the audit committee take part at a union: its own latest, otherwise those of the house."""
+    found = sa.select(ApprovalLimits).where(ApprovalLimits.union_id == union_id)
+    return db.session.scalars(found.order_by(ApprovalLimits.id.desc()).limit(1)).one_or_none() or Limits()
+
+
+def list_limits(union_id: UUID) -> list[sa.Row]:
+    """What a union set as (limits, who), the latest first."""
+    found = sa.select(ApprovalLimits, Account.name).outerjoin(Account, Account.id == ApprovalLimits.set_by_id)
+    found = found.where(ApprovalLimits.union_id == union_id).order_by(ApprovalLimits.id.desc())
+    return list(db.session.execute(found.limit(LIMITS_SHOWN)))
+
+
 def people_of(version: BudgetVersion) -> dict[UUID, str]:
     """The names of those who proposed, reviewed and approved."""
     ids = [one for one in (version.proposed_by_id, version.reviewed_by_id, version.approved_by_id) if one]
@@ -233,17 +274,28 @@ def count_submitted(actor: Actor, permission: Permission, *, to_review: bool = F
         .where(BudgetVersion.status == VersionStatus.SUBMITTED, within(Budget.union_id, actor, permission))
     )
     waits = sa.and_(BudgetVersion.tier == 3, BudgetVersion.reviewed_at.is_(None))
-    return db.session.scalar(found.where(waits if to_review else sa.and_(~waits, BudgetVersion.proposed_by_id != actor.id)))
+    return db.session.scalar(
+        found.where(waits if to_review else sa.and_(~waits, BudgetVersion.proposed_by_id.is_distinct_from(actor.id)))
+    )
 
 
 def awaiting(actor: Actor) -> tuple[Text, str, int] | None:
     """For the staff's home: versions that wait for this person's decision or review."""
     if actor.may(Permission.APPROVE_BUDGETS):
-        return text(N_("Budgets to decide")), "budgets.index", count_submitted(actor, Permission.APPROVE_BUDGETS)
+        return text(N_("Budgets to decide")), "/budgets?status=submitted", count_submitted(actor, Permission.APPROVE_BUDGETS)
     if actor.may(Permission.REVIEW_BUDGETS):
         count = count_submitted(actor, Permission.REVIEW_BUDGETS, to_review=True)
-        return text(N_("Budgets to review")), "budgets.index", count
+        return text(N_("Budgets to review")), "/budgets?status=submitted", count
     return None
+
+
+def awaiting_again(actor: Actor) -> tuple[Text, str, int] | None:
+    """For the staff's home: versions that were returned and that this person may put right."""
+    if not actor.may(Permission.EDIT_BUDGETS):
+        return None
+    found = sa.select(sa.func.count()).select_from(BudgetVersion).join(Budget, Budget.id == BudgetVersion.budget_id)
+    count = db.session.scalar(found.where(_returned(), within(Budget.union_id, actor, Permission.EDIT_BUDGETS)))
+    return text(N_("Budgets returned, to put right")), "/budgets?status=draft", count
 
 
 # --- bills ---------------------------------------------------------------------------------------------------------

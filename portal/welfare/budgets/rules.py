@@ -8,14 +8,19 @@ from decimal import Decimal
 from uuid import UUID
 
 from portal.types import N_, Level, Problem, Text, text
-from portal.welfare.budgets.models import BudgetVersion, Expenditure, VersionKind, VersionStatus
+from portal.welfare.budgets.models import ApprovalLimits, BudgetVersion, Expenditure, VersionKind, VersionStatus
 from portal.welfare.ledger.models import NEXT_STATUSES, Budget, BudgetStatus, Category, Draw, Source
 from portal.welfare.ledger.rules import Cause, apportion, problems_with_amount
 
-# A union's own rules say from which sum a meeting must decide and the audit committee review; these are the defaults.
-MINUTE_FROM = Decimal("50000.00")
-REVIEW_FROM = Decimal("500000.00")
 NEARLY = Decimal("0.80")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From which sum a meeting decides and from which the audit committee reviews, until a union sets its own."""
+
+    minute_from: Decimal = Decimal("50000.00")
+    review_from: Decimal = Decimal("500000.00")
 
 
 @dataclass(frozen=True)
@@ -76,10 +81,20 @@ def moved(amounts: Sequence[Decimal]) -> Decimal:
     return max(gives, takes)
 
 
-def tier_of(amounts: Sequence[Decimal], *, minute_from: Decimal = MINUTE_FROM, review_from: Decimal = REVIEW_FROM) -> int:
+def tier_of(amounts: Sequence[Decimal], limits: Limits | ApprovalLimits) -> int:
     """1: an approver alone; 2: with a meeting's minute; 3: reviewed by the audit committee too. The limits are inclusive."""
     size = moved(amounts)
-    return 3 if size >= review_from else 2 if size >= minute_from else 1
+    return 3 if size >= limits.review_from else 2 if size >= limits.minute_from else 1
+
+
+def problems_with_limits(minute_from: Decimal, review_from: Decimal) -> list[Problem]:
+    """Amounts to the fen, in their order: a meeting decides no later than the audit committee reviews."""
+    fields = (("minute_from", minute_from), ("review_from", review_from))
+    found = [Problem(one.code, one.says, one.level, name) for name, sum_ in fields for one in problems_with_amount(sum_)]
+    if review_from < minute_from:
+        says = N_("The audit committee's amount cannot be below the meeting's, %(sum)s.")
+        found.append(Problem("limits_in_order", text(says, sum=minute_from), field="review_from"))
+    return found
 
 
 def tier_in_words(tier: int) -> Text:

@@ -12,6 +12,7 @@ from portal import access, clock
 from portal.access import Permission, requires
 from portal.stations.register.queries import find_union, suggest_unions
 from portal.types import N_, Problem, Refused, text
+from portal.unions.tree.queries import get_union, reaches
 from portal.web import done, invalid, page, pager, send_workbook, writes
 from portal.welfare.budgets import commands, exports, forms, queries, rules
 from portal.welfare.budgets.models import VersionKind
@@ -108,10 +109,12 @@ def _show(budget: Budget, version_form: Any = None, status_form: Any = None) -> 
     rows = queries.list_rows(budget)
     given = sources.list_sources_of(budget.union_id, budget.year)
     promised = sources.promised_of([one.id for one in given])
-    attention = [one for row in rows for one in rules.attention(
+    here = {"union": queries.union_of(budget).code, "year": budget.year}
+    attention = [(one, url_for("budgets.line", code=row.line.code, **here)) for row in rows for one in rules.attention(
         row.line.name, authority=row.totals.authority, promised=row.totals.reserved + row.totals.spent)]  # fmt: skip
     for source in given:
-        attention += source_rules.attention(source, promised=promised.get(source.id, 0), today=clock.today())
+        found = source_rules.attention(source, promised=promised.get(source.id, 0), today=clock.today())
+        attention += [(one, url_for("sources.show", ident=source.id)) for one in found]
     version_form, status_form = version_form or forms.VersionForm(formdata=None), status_form or forms.StatusForm(formdata=None)
     draw = invalid if version_form.errors or status_form.errors else page
     return draw("welfare/budgets/show.html", budget=budget, union=queries.union_of(budget), rows=rows, sources=given,
@@ -151,6 +154,41 @@ def set_status(union: str, year: int) -> Response:
                 url_for("budgets.show", union=union, year=year), text(N_("The budget is now: %(status)s"), status=budget.status)
             )
     return _show(budget, status_form=form)
+
+
+# --- who decides from which sum ------------------------------------------------------------------------------------
+
+
+@bp.get("/budgets/<string:union>/limits")
+@requires(VIEW)
+def limits(union: str) -> Response:
+    """From which sums a meeting decides and the audit committee reviews, and what it was before."""
+    return _limits(get_union(union, access.actor(), VIEW))
+
+
+def _limits(union: Any, form: Any = None) -> Response:
+    now = queries.limits_of(union.id)
+    known = {"minute_from": now.minute_from, "review_from": now.review_from}
+    form = form or forms.LimitsForm(formdata=None, data=known)
+    draw = invalid if form.errors else page
+    return draw("welfare/budgets/limits.html", union=union, now=now, rows=queries.list_limits(union.id), form=form,
+                may_set=reaches(access.actor(), APPROVE, union.id))  # fmt: skip
+
+
+@bp.post("/budgets/<string:union>/limits")
+@requires(APPROVE)
+@writes
+def set_limits(union: str) -> Response:
+    """Set them anew, for what is handed in from now on."""
+    found, form = get_union(union, access.actor(), APPROVE), forms.LimitsForm()
+    if form.validate():
+        try:
+            commands.set_limits(union=found, **form.values(), by=access.by())
+        except Refused as refused:
+            form.take(refused.problems)
+        else:
+            return done(url_for("budgets.limits", union=union), text(N_("Set. They count for what is handed in from now on.")))
+    return _limits(found, form)
 
 
 # --- a line and its bills ------------------------------------------------------------------------------------------

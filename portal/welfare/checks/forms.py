@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, IntegerField, RadioField, SelectField
+from wtforms import DateField, IntegerField
 from wtforms.validators import NumberRange
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.types import prose
 from portal.welfare.checks.models import CheckOutcome
 from portal.welfare.checks.rules import MOST

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import IntegerField, RadioField, SelectField, TextAreaField
+from wtforms import IntegerField, TextAreaField
 from wtforms.validators import Optional
 
-from portal.forms import Form, TextField
+from portal.forms import Form, RadioField, SelectField, TextField
 from portal.stations.register.forms import TicksField
 from portal.types import tidy
 from portal.vocabulary import Occupation

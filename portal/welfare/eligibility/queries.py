@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from portal import clock
 from portal.access import Actor, Permission
@@ -72,7 +73,7 @@ def rules_of(programme_ids: Iterable[UUID]) -> dict[UUID, EligibilityRule]:
     """The rules in force of several programmes, in one read."""
     found = db.session.scalars(
         sa.select(EligibilityRule)
-        .distinct(EligibilityRule.programme_id)
+        .ext(distinct_on(EligibilityRule.programme_id))
         .where(EligibilityRule.programme_id.in_(list(programme_ids)), EligibilityRule.approved_at.is_not(None))
         .order_by(EligibilityRule.programme_id, EligibilityRule.version.desc())
     )

@@ -128,6 +128,8 @@ def _about_sex(rule: Rule, facts: Facts) -> list[Problem]:
         return []
     if facts.sex is None:
         says = N_("This one is for %(whom)s; the sex is not on record. Say it under “What is there for me”, or show a document.")
+        if facts.born_on is None and (rule.min_age, rule.max_age) != (None, None):  # then the birth date says how
+            says = N_("This one is for %(whom)s; the sex is not on record.")
         return [Problem("sex_unknown", text(says, whom=SEXES[rule.sex]), Level.AMBER, "sex")]
     return [Problem("sex", text(N_("This one is for %(whom)s."), whom=SEXES[rule.sex]))]
 
@@ -199,16 +201,17 @@ def problems_with_person(
     next_day = next_on(rule, receipts, on, quantity=quantity)
     today = business_day(now)
     if clash := _in_interval(rule, receipts, on):
-        had = N_("Received on %(day)s; possible again from %(next)s.")
-        booked = N_("Booked for %(day)s; possible again from %(next)s.")
-        says = booked if clash.booking_id and clash.on >= today else had
-        found.append(Problem("interval", text(says, day=clash.on, next=next_day or add_months(clash.on, rule.interval_months))))
+        if clash.booking_id and clash.on >= today:
+            says = N_("Booked for %(day)s; possible again from %(next)s.") if next_day else N_("Booked for %(day)s.")
+        else:
+            says = N_("Received on %(day)s; possible again from %(next)s.") if next_day else N_("Received on %(day)s.")
+        found.append(Problem("interval", text(says, day=clash.on, next=next_day)))
     if _over_limit(rule, receipts, on, quantity):
         limit = says_limit(rule)
-        if next_day:
-            found.append(Problem("limit", text(N_("%(limit)s; possible again from %(next)s."), limit=limit, next=next_day)))
-        else:
-            found.append(Problem("limit", text(N_("%(limit)s; that was reached."), limit=limit)))
+        says = N_("%(limit)s; possible again from %(next)s.") if next_day else N_("%(limit)s; that was reached.")
+        if next_day and clash:  # which has just said from when
+            says = N_("%(limit)s.")
+        found.append(Problem("limit", text(says, limit=limit, next=next_day)))
     return found
 
 

@@ -6,11 +6,11 @@ import re
 from datetime import date, timedelta
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, RadioField, SelectField
+from wtforms import DateField
 from wtforms.validators import Optional
 
 from portal.clock import next_month
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.types import N_, Problem, text
 from portal.unions.tree.queries import county_choices, home_union_for_county
 from portal.vocabulary import NEW_FORM_OCCUPATIONS, Occupation

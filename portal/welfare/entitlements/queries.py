@@ -57,6 +57,7 @@ class Entitlement:
     missing: tuple[str, ...]
     group: Group
     next_session_at: datetime | None = None
+    booked_on: date | None = None
 
 
 @dataclass
@@ -139,7 +140,7 @@ def _entitlement(
     offer: Offer, facts: Facts, receipts: Iterable[Receipt], around: Surroundings, station: Station | None, at: datetime
 ) -> Entitlement:
     programme, item, on = offer.programme, offer.item, clock.business_day(at)
-    rule, free_at, next_on, person = around.rules.get(programme.id), None, None, []
+    rule, free_at, next_on, booked_on, person = around.rules.get(programme.id), None, None, None, []
     other = problems_with_giving(programme, max(on, programme.starts_on) if station is None else on)
     if on < programme.starts_on and station is None:
         other += problems_with_giving(programme, on)
@@ -149,6 +150,8 @@ def _entitlement(
             rule=rule, facts=facts, receipts=receipts, item_id=item.id, programme_id=programme.id, on=on, names=around.names
         )
         person, next_on = judged.problems, judged.next_on
+        mine = (one.on for one in judged.receipts if one.booking_id and one.programme_id == programme.id and one.on >= on)
+        booked_on = min(mine, default=None)
         if station is None and Way.WALK_IN.value not in programme.ways and not other:
             free_at, planned_at = around.sessions.get(programme.id, (None, None))
             other += rules.problems_with_places(free_at, planned_at)
@@ -160,7 +163,7 @@ def _entitlement(
     missing = tuple(one.field for one in person if one.field and one.code.endswith("_unknown"))
     return Entitlement(
         programme, item, rule, problems, level_of(problems), next_on, tuple(way for way in Way if way.value in programme.ways),
-        missing, rules.group_of(person, other, next_on), around.sessions.get(programme.id, (None,))[0],
+        missing, rules.group_of(person, other, next_on, booked_on), around.sessions.get(programme.id, (None,))[0], booked_on,
     )  # fmt: skip
 
 
@@ -263,7 +266,7 @@ def _money(lines: set[UUID], on: date) -> dict[UUID, Decimal]:
         .where(Allocation.line_id.in_(lines), Source.from_on <= on, Source.until_on >= on)
         .group_by(Allocation.line_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _sessions(ids: list[UUID], at: datetime) -> dict[UUID, tuple[datetime | None, datetime]]:

@@ -10,22 +10,31 @@ from portal.types import N_, Level, Problem, Word, text
 
 # What passes by itself: the programme begins, booking opens, everyone's turn comes.
 LATER = frozenset({"before", "opens_later", "first_hours"})
+# What somebody's own booking may stand against.
+OFTEN = frozenset({"interval", "limit"})
 
 
 class Group(Word):
     """Where a programme stands for a person."""
 
     NOW = "now", N_("You can have it now")
-    ASK = "ask", N_("One thing more has to be known")
+    BOOKED = "booked", N_("You have booked it")
+    ASK = "ask", N_("Something more has to be known")
     LATER = "later", N_("From a later day on")
     BLOCKED = "blocked", N_("Yours, but not possible just now")
     NO = "no", N_("Not for you, and why")
 
 
-def group_of(person: Iterable[Problem], other: Iterable[Problem], next_on: date | None) -> Group:
-    """Where a programme stands by what its rule says of the person, and by what else is in the way."""
+def group_of(person: Iterable[Problem], other: Iterable[Problem], next_on: date | None, booked_on: date | None = None) -> Group:
+    """Where a programme stands by what its rule says of the person, and by what else is in the way.
+
+    ``booked_on``: when they have it booked for; if that alone is why not once more, they have it.
+    """
     person, other = list(person), [one for one in other if one.level is Level.RED]
-    if any(one.level is Level.RED for one in person):
+    red = {one.code for one in person if one.level is Level.RED}
+    if booked_on and red and red <= OFTEN:
+        return Group.BOOKED
+    if red:
         return Group.LATER if next_on else Group.NO
     if other:
         return Group.LATER if all(one.code in LATER for one in other) else Group.BLOCKED

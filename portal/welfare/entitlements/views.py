@@ -12,12 +12,13 @@ from portal.members.workers import commands as workers
 from portal.members.workers.queries import get_worker
 from portal.types import N_, Refused, text
 from portal.web import changes_nothing, done, invalid, page, writes
+from portal.welfare.bookings.queries import list_held
 from portal.welfare.eligibility import queries as eligibility
 from portal.welfare.eligibility.models import Standing
 from portal.welfare.entitlements import queries
 from portal.welfare.entitlements.forms import AboutMeForm, QuestionsForm
 from portal.welfare.entitlements.rules import Group
-from portal.welfare.programmes.models import Programme
+from portal.welfare.programmes.models import Programme, Way
 
 bp = Blueprint("entitlements", __name__)
 
@@ -96,8 +97,13 @@ def answer() -> Response:
 
 
 def may_i(programme: Programme) -> tuple[str, dict[str, Any]] | None:
-    """For a programme's public page: whether whoever is signed in may have it, and why not; otherwise the way to ask."""
+    """For a programme's public page: whether whoever is signed in may have it, and why not; otherwise the way to ask.
+
+    Nothing for somebody who has booked it and may not book it twice: their booking stands there.
+    """
     worker_id = _worker_id()
     mine = queries.find_for(programme=programme, worker_id=worker_id, at=clock.now()) if worker_id else None
     first = mine is not None and mine.group not in (Group.NOW, Group.ASK)  # whoever cannot have it reads that before the times
+    if first and Way.BOOK.value in programme.ways and list_held(programme.id, worker_id):
+        return None
     return "welfare/entitlements/may_i.html", {"mine": mine, "first": first}

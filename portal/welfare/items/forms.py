@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, RadioField, SelectField, TextAreaField
+from wtforms import BooleanField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.i18n import gettext
 from portal.stations.supplies.models import SupplyItem
 from portal.types import prose, tidy

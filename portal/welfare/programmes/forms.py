@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, DateTimeLocalField, IntegerField, RadioField, SelectField, TextAreaField
+from wtforms import DateField, DateTimeLocalField, IntegerField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal import clock
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, RadioField, SelectField, TextField
 from portal.i18n import money
 from portal.stations.register.forms import TicksField
 from portal.types import prose, tidy
@@ -80,8 +81,8 @@ class ProgrammeForm(Form):
         said = ((str(one.line.id), f"{one.year} · {one.line.name} · {money(one.left)}") for one in lines)
         self.budget_line.choices = [("", _l("No budget line")), *said]
         for field in (self.item, self.parent):  # what it has may stay, though it is offered no more
-            if field.object_data and field.object_data not in {key for key, _name in field.choices}:
-                field.choices.append((field.object_data, names.get(UUID(field.object_data), "–")))
+            if field.object_data and field.object_data not in {one.value for one in field.choices}:
+                field.choices.append(SelectChoice(field.object_data, names.get(UUID(field.object_data), "–")))
         return self
 
     def values(self) -> ProgrammeValues:

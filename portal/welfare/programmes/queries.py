@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from portal.access import Actor, Permission
 from portal.audit import AuditEntry
@@ -109,7 +110,7 @@ def awaiting(actor: Actor) -> tuple[Text, str, int] | None:
         sa.and_(Programme.pending.is_not(None), Programme.pending_by_account_id.is_distinct_from(actor.id)),
     )
     found = sa.select(sa.func.count()).select_from(Programme).where(waits, within(Programme.union_id, actor, APPROVE))
-    return text(N_("Programmes to decide")), "programmes.index", db.session.scalar(found)
+    return text(N_("Programmes to decide")), "/programmes?status=submitted", db.session.scalar(found)
 
 
 # --- one programme and what stands around it -----------------------------------------------------------------------
@@ -378,7 +379,7 @@ def rules_of(ids: Iterable[UUID]) -> dict[UUID, EligibilityRule]:
     newest = (
         sa.select(EligibilityRule)
         .where(EligibilityRule.programme_id.in_(list(ids)), EligibilityRule.approved_at.is_not(None))
-        .distinct(EligibilityRule.programme_id)
+        .ext(distinct_on(EligibilityRule.programme_id))
         .order_by(EligibilityRule.programme_id, EligibilityRule.version.desc())
     )
     return {one.programme_id: one for one in db.session.scalars(newest)}
@@ -399,7 +400,7 @@ def list_at_station(station: Station, on: date, way: Way | None = None) -> list[
         .where(Programme.status == S.OPEN, Programme.starts_on <= on, Programme.ends_on >= on, _given_at(station))
     )
     if way:
-        found = found.where(Programme.ways.any(way.value))
+        found = found.where(sa.literal(way.value) == sa.any_(Programme.ways))
     rows = db.session.execute(found.order_by(WelfareItem.category, Programme.name, Programme.id))
     return [Offer(*row) for row in rows]
 

@@ -168,8 +168,12 @@ def problems_with_submitting(programme: Programme, *, today: date, places: int, 
 
 
 def problems_with_money(programme: Programme, left: Decimal | None) -> list[Problem]:
-    """Whether the line holds what the whole quota would cost; a warning, because the ledger itself refuses later."""
-    if programme.charge is not Charge.PER_PLACE or left is None or not programme.quota:
+    """Whether the line holds what the whole quota would cost; a warning, because the ledger itself refuses later.
+
+    Only until it opens: from then on a part of the quota is taken from the line already.
+    """
+    begun = programme.status not in (S.DRAFT, S.SUBMITTED, S.APPROVED)
+    if begun or programme.charge is not Charge.PER_PLACE or left is None or not programme.quota:
         return []
     whole = programme.quota * programme.price
     if whole <= left:
@@ -274,8 +278,8 @@ def bookable_days(programme: Programme, today: date) -> tuple[date, date]:
 # --- in words ------------------------------------------------------------------------------------------------------
 
 
-def says_booking(programme: Programme) -> list[Text]:
-    """How one books, in words for everyone."""
+def says_booking(programme: Programme, now: datetime | None = None) -> list[Text]:
+    """How one books, in words for everyone; with ``now``, without the opening that is past."""
     if Way.BOOK not in programme.ways and Way.ENROL not in programme.ways:
         return []
     days = {
@@ -284,7 +288,7 @@ def says_booking(programme: Programme) -> list[Text]:
         BookingDays.SAME_DAY: text(N_("You can book on the day itself only.")),
     }[programme.booking_days]
     said = [days]
-    if programme.booking_opens_at:
+    if programme.booking_opens_at and (now is None or programme.booking_opens_at > now):
         said.append(text(N_("Booking opens on %(moment)s."), moment=programme.booking_opens_at))
     if programme.cancel_hours:
         said.append(text(N_("You can cancel until %(hours)s hours before."), hours=programme.cancel_hours))

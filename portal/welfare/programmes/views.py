@@ -357,4 +357,4 @@ def offer(programme: str) -> Response:
     parts = [Markup(render_template(template, **known)) for template, known in shown]  # noqa: S704 - a template's
     return page("welfare/programmes/offer.html", one=found, programme=one, item=found.item, parts=parts,
                 for_whom=says_rule(rule, union_names(rule)) if rule else [], places=queries.places_of(one),
-                how=rules.says_ways(one.ways), booking=rules.says_booking(one), today=clock.today())  # fmt: skip
+                how=rules.says_ways(one.ways), booking=rules.says_booking(one, clock.now()), today=clock.today())  # fmt: skip

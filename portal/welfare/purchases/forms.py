@@ -8,10 +8,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, IntegerField, SelectField
+from wtforms import DateField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 from portal.i18n import say
 from portal.stations.supplies.models import SupplyItem
 from portal.types import N_, text, tidy

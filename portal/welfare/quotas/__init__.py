@@ -10,10 +10,13 @@ def _follow(programme, by) -> None:
 
 def prepare(app) -> None:
     """Register this room with an application."""
+    from portal.unions.staff.queries import awaiting
     from portal.welfare.programmes import commands as programmes
     from portal.welfare.programmes import views as programme_views
-    from portal.welfare.quotas import views
+    from portal.welfare.quotas import queries, views
 
+    if queries.awaiting not in awaiting:
+        awaiting.append(queries.awaiting)
     app.register_blueprint(views.bp)
     if _follow not in programmes.on_approved:
         programmes.on_approved.append(_follow)

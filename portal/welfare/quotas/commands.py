@@ -107,11 +107,14 @@ def change_share(*, share: QuotaShare, amount: int, take_back_on: date | None, b
 
 
 def take_back(*, share: QuotaShare, by: By) -> int:
-    """Take back by hand what a holder has not used nor handed on; answers how much."""
+    """Take back by hand what a holder has not used nor handed on; answers how much.
+
+    Today becomes its take-back day, so what is put back later (a booking cancelled) goes up with the next round.
+    """
     _hold(share)
     back = share.left
     _refuse(rules.problems_with_taking_back(share))
-    share.taken_back_at = clock.now()
+    share.take_back_on, share.taken_back_at = clock.today(), clock.now()
     _amount(share, share.amount - back, MoveKind.TAKEN_BACK, by)
     return back
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from portal import clock
 from portal.access import Actor, Permission
 from portal.db import db
+from portal.paging import Slice, keyset
 from portal.stations.register.models import PUBLIC_STATUSES, Station, StationStatus
+from portal.types import N_, Text, text
 from portal.unions.staff.models import Account
 from portal.unions.tree.models import Union, UnionReach
 from portal.unions.tree.queries import reaches, within
 from portal.welfare.programmes.models import Programme, ProgrammePlace, ProgrammeStatus
-from portal.welfare.quotas.models import QuotaMove, QuotaShare
+from portal.welfare.quotas.models import MoveKind, QuotaMove, QuotaShare
 
 MOVES_SHOWN = 30
 SUGGESTED = 100
+WHOLE = 50
+NEAR = timedelta(days=7)
+BACK_KINDS = (MoveKind.TAKEN_BACK, MoveKind.FELL_BACK)
 _below = aliased(QuotaShare)
+_code = sa.func.coalesce(Union.code, Station.code)
+ORDER = (sa.case((QuotaShare.station_id.is_(None), 0), else_=1), _code, QuotaShare.id)
 
 # --- whose share -----------------------------------------------------------------------------------------------------
 
@@ -157,17 +165,21 @@ class Node:
     beneath: int = 0
 
 
-def list_tree(programme: Programme, actor: Actor) -> list[Node]:
-    """The shares within scope from the top down, holders of one parent by name. A county sees its own branch."""
+def _listed() -> sa.Select:
+    """Shares as (share, holder, how many stand beneath it)."""
     beneath = sa.select(sa.func.count()).select_from(_below).where(_below.parent_id == QuotaShare.id).scalar_subquery()
-    rows = db.session.execute(
-        sa.select(QuotaShare, sa.func.coalesce(Union.name, Station.name), beneath)
+    return (
+        sa.select(QuotaShare, sa.func.coalesce(Union.name, Station.name), beneath, _code)
         .outerjoin(Union, Union.id == QuotaShare.union_id)
         .outerjoin(Station, Station.id == QuotaShare.station_id)
-        .where(QuotaShare.programme_id == programme.id, within(_holding(), actor, Permission.VIEW_PROGRAMMES))
-        .order_by(QuotaShare.station_id.is_not(None), sa.func.coalesce(Union.code, Station.code), QuotaShare.id)
     )
-    nodes = [Node(share, holder, beneath=count) for share, holder, count in rows]
+
+
+def list_tree(programme: Programme, actor: Actor, limit: int | None = None) -> list[Node]:
+    """The shares within scope from the top down, holders of one parent by code. A county sees its own branch."""
+    found = _listed().where(QuotaShare.programme_id == programme.id, within(_holding(), actor, Permission.VIEW_PROGRAMMES))
+    rows = db.session.execute(found.order_by(*ORDER).limit(limit))
+    nodes = [Node(share, holder, beneath=count) for share, holder, count, _ in rows]
     seen = {node.share.id for node in nodes}
     children: dict[UUID | None, list[Node]] = {}
     for node in nodes:
@@ -185,16 +197,78 @@ def _walk(node: Node, depth: int, children: dict[UUID | None, list[Node]], order
         _walk(child, depth + 1, children, ordered)
 
 
-def list_beneath(share: QuotaShare) -> list[Node]:
-    """The shares handed down from one, unions before stations, by code."""
-    rows = db.session.execute(
-        sa.select(QuotaShare, sa.func.coalesce(Union.name, Station.name))
+def list_tops(programme: Programme, actor: Actor, *, before: str | None = None, after: str | None = None) -> Slice:
+    """A page of the shares within scope whose parent lies outside of it, or that have none."""
+    above = sa.exists().where(_below.id == QuotaShare.parent_id, within(_below.union_id, actor, Permission.VIEW_PROGRAMMES))
+    own = within(_holding(), actor, Permission.VIEW_PROGRAMMES)
+    return _page(_listed().where(QuotaShare.programme_id == programme.id, own, ~above), before, after)
+
+
+def list_beneath(share: QuotaShare, *, depth: int = 0, before: str | None = None, after: str | None = None) -> Slice:
+    """A page of the shares handed down from one, unions before stations, by code."""
+    return _page(_listed().where(QuotaShare.parent_id == share.id), before, after, depth)
+
+
+def _page(found: sa.Select, before: str | None, after: str | None, depth: int = 0) -> Slice:
+    rows = keyset(
+        found, ORDER, lambda row: (int(row[0].station_id is not None), row[3], row[0].id), before=before, after=after,
+        scalars=False,
+    )  # fmt: skip
+    return Slice([Node(share, holder, depth, count) for share, holder, count, _ in rows], rows.before, rows.after)
+
+
+# --- what goes back ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GoingBack:
+    """A share whose take-back day is near: ahead, or come. ``back``: how many places went back."""
+
+    share: QuotaShare
+    holder: str
+    programme: Programme
+    back: int
+
+
+def _near(actor: Actor, permission: Permission, today: date) -> sa.ColumnElement[bool]:
+    """Shares whose unused places go back within a week, or were taken back within one by somebody else."""
+    told = QuotaMove.by_account_id.is_distinct_from(actor.id)
+    taken = sa.exists().where(QuotaMove.share_id == QuotaShare.id, QuotaMove.kind.in_(BACK_KINDS), told)
+    return sa.and_(
+        QuotaShare.take_back_on.between(today - NEAR, today + NEAR),
+        sa.case(
+            (QuotaShare.taken_back_at.is_(None), QuotaShare.amount > QuotaShare.given + QuotaShare.used), else_=taken
+        ),
+        within(_holding(), actor, permission),
+    )  # fmt: skip
+
+
+def list_going_back(actor: Actor, today: date, *, before: str | None = None, after: str | None = None) -> Slice:
+    """A page of `GoingBack` within scope, by day."""
+    back = sa.select(sa.func.coalesce(sa.func.sum(QuotaMove.before - QuotaMove.after), 0))
+    back = back.where(QuotaMove.share_id == QuotaShare.id, QuotaMove.kind.in_(BACK_KINDS)).scalar_subquery()
+    found = (
+        sa.select(QuotaShare, sa.func.coalesce(Union.name, Station.name), Programme, back)
+        .join(Programme, Programme.id == QuotaShare.programme_id)
         .outerjoin(Union, Union.id == QuotaShare.union_id)
         .outerjoin(Station, Station.id == QuotaShare.station_id)
-        .where(QuotaShare.parent_id == share.id)
-        .order_by(QuotaShare.station_id.is_not(None), sa.func.coalesce(Union.code, Station.code), QuotaShare.id)
+        .where(_near(actor, Permission.VIEW_PROGRAMMES, today))
     )
-    return [Node(*row) for row in rows]
+    columns = (QuotaShare.take_back_on, QuotaShare.id)
+    rows = keyset(found, columns, lambda row: (row[0].take_back_on, row[0].id), before=before, after=after, scalars=False)
+    return Slice([GoingBack(*row) for row in rows], rows.before, rows.after)
+
+
+def awaiting(actor: Actor) -> tuple[Text, str, int] | None:
+    """For the staff's home: shares whose unused places go back soon, or did."""
+    if not actor.may(Permission.PLAN_PROGRAMMES):
+        return None
+    near = _near(actor, Permission.PLAN_PROGRAMMES, clock.today())
+    count = db.session.scalar(sa.select(sa.func.count()).select_from(QuotaShare).where(near))
+    return text(N_("Quota that goes back within a week, or did")), "quotas.going_back", count
+
+
+# --- what changed --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

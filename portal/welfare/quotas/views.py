@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 
 from portal import access, clock
 from portal.access import Permission, requires
+from portal.paging import Slice
 from portal.types import N_, Problem, Refused, text
 from portal.unions.tree.models import Union
 from portal.unions.tree.queries import reaches
-from portal.web import done, invalid, page, send_workbook, writes
+from portal.web import done, invalid, page, pager, send_workbook, writes
 from portal.welfare.programmes import queries as programmes
 from portal.welfare.programmes.models import Programme
 from portal.welfare.quotas import commands, exports, forms, queries
@@ -27,15 +28,38 @@ VIEW, PLAN = Permission.VIEW_PROGRAMMES, Permission.PLAN_PROGRAMMES
 @bp.get("/programmes/<string:programme>/quota")
 @requires(VIEW)
 def index(programme: str) -> Response:
-    """Who holds what of a programme's quota, as far as one's own branch goes."""
+    """Who holds what of a programme's quota, as far as one's own branch goes: all of it while it is small, then by level."""
     found = queries.get_programme(programme, access.actor())
-    nodes = queries.list_tree(found, access.actor())
+    nodes, more = queries.list_tree(found, access.actor(), limit=queries.WHOLE + 1), Slice([])
+    if folded := len(nodes) > queries.WHOLE:
+        nodes, more = _level(found)
     root = queries.find_root(found.id)
     return page(
         "welfare/quotas/index.html", programme=found, nodes=nodes, moves=queries.list_moves(node.share for node in nodes),
         whole=root if root and nodes and nodes[0].share.id == root.id else None, has_quota=bool(root and root.amount),
-        is_own=_sees(found),
+        is_own=_sees(found), folded=folded, pager=pager(more),
     )  # fmt: skip
+
+
+def _level(programme: Programme) -> tuple[list[queries.Node], Slice]:
+    """The top of one's branch and a page of what it handed down; several tops, a page of them. The rest opens from there."""
+    at = {"before": request.args.get("before"), "after": request.args.get("after")}
+    tops = queries.list_tops(programme, access.actor())
+    if len(tops) == 1:
+        beneath = queries.list_beneath(tops.rows[0].share, depth=1, **at)
+        return [*tops, *beneath], beneath
+    page_of = queries.list_tops(programme, access.actor(), **at)
+    return page_of.rows, page_of
+
+
+@bp.get("/quota-shares")
+@requires(VIEW)
+def going_back() -> Response:
+    """What goes back to the holder above within a week, and what did: whose, of which programme, how much."""
+    rows = queries.list_going_back(
+        access.actor(), clock.today(), before=request.args.get("before"), after=request.args.get("after")
+    )
+    return page("welfare/quotas/going_back.html", rows=rows, pager=pager(rows))
 
 
 def _sees(programme: Programme) -> bool:
@@ -61,13 +85,17 @@ def show(share_id: UUID) -> Response:
 
 def _show(share: QuotaShare, hand: forms.HandDownForm | None = None, change: forms.ChangeForm | None = None) -> Response:
     programme, who = programmes.find_programme(share.programme_id), access.actor()
-    known = {"new_amount": share.amount, "new_day": share.take_back_on}
+    ahead = share.take_back_on if share.taken_back_at is None else None
+    known = {"new_amount": share.amount, "new_day": ahead}
     hand, change = hand or forms.HandDownForm(formdata=None), change or forms.ChangeForm(formdata=None, data=known)
     may_hand_down = queries.may_hand_down(share, who)
     draw = invalid if hand.errors or change.errors else page
+    at = request.args if request.method == "GET" else {}
+    nodes = queries.list_beneath(share, before=at.get("before"), after=at.get("after"))
+    links = pager(nodes) if request.method == "GET" else {}
     return draw(
         "welfare/quotas/show.html", share=share, holder=queries.holder_name(share), programme=programme, hand=hand, change=change,
-        nodes=queries.list_beneath(share), moves=queries.list_moves([share]), may_hand_down=may_hand_down,
+        nodes=nodes, pager=links, moves=queries.list_moves([share]), may_hand_down=may_hand_down,
         may_change=queries.may_change(share, who), holders=queries.suggest_holders(share) if may_hand_down else [],
         above=queries.find_above(share, who), is_own=_sees(programme),
     )  # fmt: skip

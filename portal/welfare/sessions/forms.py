@@ -7,12 +7,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, IntegerField, SelectField, SelectMultipleField, TimeField
+from wtforms import BooleanField, DateField, IntegerField, TimeField
 from wtforms.validators import InputRequired, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal import clock
-from portal.forms import Form, TextField
+from portal.forms import Form, SelectField, SelectMultipleField, TextField
 from portal.i18n import say
 from portal.stations.closures.rules import read_times
 from portal.stations.hours.rules import WEEKDAYS

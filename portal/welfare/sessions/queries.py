@@ -105,7 +105,7 @@ def row_of(session_id: UUID) -> SessionRow:
 def count_free(session_id: UUID) -> tuple[int, int]:
     """Free places (online, on site)."""
     found = sa.select(SessionPlace.channel, sa.func.count()).where(SessionPlace.session_id == session_id, ~SessionPlace.taken)
-    counts = dict(db.session.execute(found.group_by(SessionPlace.channel)).tuples().all())
+    counts = dict(db.session.execute(found.group_by(SessionPlace.channel)).all())
     return counts.get(Channel.ONLINE, 0), counts.get(Channel.ON_SITE, 0)
 
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, DateField, DecimalField, IntegerField, SelectField
+from wtforms import BooleanField, DateField, DecimalField, IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from portal.forms import Form, Present, TextField
+from portal.forms import Form, Present, SelectField, TextField
 from portal.types import tidy
 from portal.welfare.ledger.models import Category, RestRule, Source, SourceKind
 from portal.welfare.sources.rules import SourceValues

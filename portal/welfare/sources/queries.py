@@ -151,14 +151,22 @@ def get_advance(ident: UUID, actor: Actor, permission: Permission) -> Advance:
     ).one()
 
 
+def _proposed(actor: Actor, permission: Permission, *columns: sa.ColumnElement | type) -> sa.Select:
+    found = sa.select(*columns).select_from(Advance).join(Source, Source.id == Advance.to_source_id)
+    return found.where(Advance.approved_at.is_(None), Advance.refused_at.is_(None), within(Source.union_id, actor, permission))
+
+
 def count_proposed_advances(actor: Actor, permission: Permission) -> int:
     """Advances that wait for approval within scope."""
-    return db.session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Advance)
-        .join(Source, Source.id == Advance.to_source_id)
-        .where(Advance.approved_at.is_(None), Advance.refused_at.is_(None), within(Source.union_id, actor, permission))
-    )
+    return db.session.scalar(_proposed(actor, permission, sa.func.count()))
+
+
+def list_proposed_advances(actor: Actor, limit: int = 20) -> list[sa.Row]:
+    """The oldest advances that wait for this person's approval, as (advance, the source that asks)."""
+    if not actor.may(Permission.APPROVE_BUDGETS):
+        return []
+    found = _proposed(actor, Permission.APPROVE_BUDGETS, Advance, Source).order_by(Advance.id).limit(limit)
+    return list(db.session.execute(found))
 
 
 def has_open_budget(union_id: UUID, year: int) -> bool:

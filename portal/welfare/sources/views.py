@@ -43,7 +43,7 @@ def index() -> Response:
     filters = forms.read_filters(request.args)
     found = queries.list_sources(access.actor(), **filters, before=request.args.get("before"), after=request.args.get("after"))
     return page("welfare/sources/index.html", fragments=("sources",), rows=found, filters=filters, pager=pager(found),
-                kinds=SourceKind.choices(), uses_htmx=True)  # fmt: skip
+                kinds=SourceKind.choices(), proposed=queries.list_proposed_advances(access.actor()), uses_htmx=True)  # fmt: skip
 
 
 @bp.get("/sources/export")

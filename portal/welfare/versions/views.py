@@ -78,10 +78,11 @@ def _show(
         rows = [row for row in rows if row.change]
     amounts = list(queries.amounts_of(version).values())
     decide, review = decide or forms.DecideForm(formdata=None), review or forms.ReviewForm(formdata=None)
+    tier = version.tier or rules.tier_of(amounts, queries.limits_of(budget.union_id))
     draw = invalid if problems or decide.errors or review.errors else page
     return draw("welfare/versions/show.html", budget=budget, version=version, union=queries.union_of(budget), rows=rows,
                 people=queries.people_of(version), decide=decide, review=review, problems=problems,
-                size=rules.moved(amounts), tier=rules.tier_in_words(version.tier or rules.tier_of(amounts)),
+                size=rules.moved(amounts), tier=rules.tier_in_words(tier),
                 may_edit=_may(budget, EDIT), may_approve=_may(budget, APPROVE), may_review=_may(budget, REVIEW))  # fmt: skip
 
 

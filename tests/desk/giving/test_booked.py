@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from portal.access import SYSTEM
+from portal.access import SYSTEM, Role
 from portal.members.workers import commands as workers
+from portal.throttle import PAIR_LIMIT
 from portal.welfare.bookings import queries as bookings
 from portal.welfare.bookings.models import Booking, BookingStatus
 from portal.welfare.deliveries.models import Delivery, DeliverySource
@@ -15,6 +16,7 @@ from portal.welfare.items.models import Proof
 from portal.welfare.programmes.models import ProgrammeStatus, Way
 from tests.desk.giving.conftest import PHONE, give, tile_of, today_at
 from tests.factories.bookings import make_booking
+from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
 from tests.factories.welfare import make_session
 from tests.factories.workers import make_worker
@@ -138,3 +140,20 @@ def test_a_programme_by_code_takes_no_other_code(db, desk, place, card):
         assert answer.status_code == 422 and "does not belong to this person" in answer.text, code
     assert give(desk, place, programme, worker="", proof_code=own).status_code == 422 and deliveries() == []
     assert give(desk, place, programme, proof_code=own).status_code == 303 and len(deliveries()) == 1
+
+
+@pytest.mark.parametrize("by_code", [{"item": {"proof": Proof.CODE}}, {"ways": [Way.CODE.value]}])
+def test_codes_are_not_guessed_at_the_counter(app, db, desk, place, by_code):
+    """Five wrong codes for one person, then nobody who tried them gets further; others, and other people, go on."""
+    programme, other = place.offer(**by_code), make_worker()
+    own, others = (workers.issue_card(worker=one, by=SYSTEM).code for one in (place.worker, other))
+    db.session.commit()
+    for number in range(PAIR_LIMIT):
+        assert "does not belong to this person" in give(desk, place, programme, proof_code=f"1234567{number}").text
+    answer = give(desk, place, programme, proof_code=own)
+    assert answer.status_code == 422 and "Try again in 15 minutes" in answer.text and deliveries() == []
+    assert give(desk, place, programme, worker=str(other.id), proof_code=others).status_code == 303
+    colleague = app.test_client()
+    sign_in_quickly(colleague, make_account(roles=[(Role.OPERATOR, place.tree.county)]))
+    colleague.get(place.address)
+    assert give(colleague, place, programme, proof_code=own).status_code == 303 and len(deliveries()) == 2

@@ -21,8 +21,8 @@ from tests.factories.handouts import make_group, make_handout
 from tests.factories.staff import make_account
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
+from tests.factories.visits import assert_rolled_up
 from tests.factories.workers import make_phone, make_worker
-from tests.stations.visits.test_recording import assert_rolled_up
 
 
 @pytest.fixture
@@ -177,11 +177,11 @@ def test_without_the_limit_of_one_a_second_scan_counts_after_minutes(world):
 
 def test_who_had_the_same_at_the_desk_is_still_given(world):
     """The line of the desk stands for both; taking the gift back leaves it."""
-    from portal.stations.visits import commands as visits
+    from portal.stations.recording import commands as recording
     from portal.stations.visits.models import VisitSource
 
     handout = make_handout(world.station, world.by)
-    visits.record_visits(
+    recording.record_visits(
         station_id=world.station.id, union_id=world.station.union_id, occupation=Occupation.COURIER, service=handout.service,
         at=clock.now() - timedelta(seconds=2), source=VisitSource.DESK, by=world.by, worker_id=world.people[0],
     )  # fmt: skip

@@ -15,12 +15,11 @@ from portal.access import SYSTEM, By, Role
 from portal.db import db as database
 from portal.desk.offline import commands, rules
 from portal.members.workers import commands as workers
-from portal.stations.visits import queries as visits
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
+from tests.factories.visits import assert_rolled_up
 from tests.factories.workers import make_worker
-from tests.stations.visits.test_recording import assert_rolled_up
 
 NOON = datetime(2026, 8, 3, 4, 0, tzinfo=UTC)
 
@@ -184,17 +183,18 @@ def test_a_wrong_clock_counts_on_arrival_and_both_times_are_kept(world):
 
 
 def test_entries_of_a_sealed_day_keep_its_seals_true(world):
-    from portal.stations.visits import commands as visit_commands
+    from portal.stations.seals import commands as seals
+    from portal.stations.seals.queries import list_broken_seals
 
     take(world, entry(1), NOON)
     next_day = NOON + timedelta(days=1)
     for step, one in enumerate((None, entry(2), entry(3))):
         with clock.stopped_at(next_day + timedelta(hours=step)):
-            visit_commands.seal_days(by=SYSTEM)
+            seals.seal_days(by=SYSTEM)
             database.session.commit()
         if one:
             take(world, one, next_day + timedelta(hours=step, minutes=1))
-    assert visits.list_broken_seals(clock.business_day(NOON), clock.business_day(NOON)) == []
+    assert list_broken_seals(clock.business_day(NOON), clock.business_day(NOON)) == []
 
 
 # --- cards ---------------------------------------------------------------------------------------------------------

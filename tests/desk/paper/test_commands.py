@@ -24,8 +24,8 @@ from tests.factories.handouts import make_discrepancy, make_handout
 from tests.factories.staff import make_account
 from tests.factories.stations import make_station, weekly
 from tests.factories.unions import small_tree
+from tests.factories.visits import assert_rolled_up
 from tests.factories.workers import make_worker
-from tests.stations.visits.test_recording import assert_rolled_up
 
 DAY = date(2026, 8, 3)
 NOON = datetime(2026, 8, 3, 4, 0, tzinfo=UTC)
@@ -159,14 +159,15 @@ def test_nothing_personal_is_kept_of_what_was_written(world):
 
 
 def test_a_sealed_day_takes_a_sheet(world):
-    from portal.stations.visits import queries
+    from portal.stations.seals import commands as seals
+    from portal.stations.seals import queries
 
     with clock.stopped_at(NOON):
         visits.log_visit(station_code=world.code, service=BasicService.OTHER, worker_id=None, occupation=Occupation.COURIER,
                          key="the day before", unions=world.unions, by=world.by)  # fmt: skip
     for _ in range(2):
         with clock.stopped_at(NOW):
-            visits.seal_days(by=world.by)
+            seals.seal_days(by=world.by)
             database.session.commit()
         if not kinds() and database.session.scalar(sa.text("SELECT count(*) FROM paper_sheets")) == 0:
             enter(world, row(heads=3))

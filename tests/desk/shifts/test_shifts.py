@@ -14,7 +14,7 @@ from portal.audit import AuditEntry
 from portal.desk.shifts import queries
 from portal.desk.shifts.models import Shift
 from portal.desk.shifts.rules import lines_left, problems_with_acknowledging, problems_with_handover
-from portal.stations.visits.commands import record_visits
+from portal.stations.recording.commands import record_visits
 from portal.stations.visits.models import VisitSource
 from portal.vocabulary import BasicService, Occupation
 from tests.factories.shifts import PIN, give_pin, make_device, make_shift, stand_at

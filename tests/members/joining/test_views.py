@@ -16,6 +16,7 @@ from portal.members.memberships import queries as memberships
 from portal.members.memberships.models import Membership
 from portal.members.workers import queries as workers
 from portal.members.workers.models import OneTimeCode, Purpose, Worker
+from tests.factories.eligibility import birth
 from tests.factories.joining import make_application, make_invitation, make_member
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
@@ -169,8 +170,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(db, client, tree, change
 
 @pytest.mark.parametrize(("day", "status"), [(-1, 303), (0, 303), (1, 422)])
 def test_joining_begins_at_sixteen(db, client, tree, day, status):
-    today = clock.today()
-    born = today.replace(year=today.year - 16) + timedelta(days=day)
+    born = birth(16, -day)
     _, token = make_invitation(make_worker())
     assert client.send(f"/join/{token}/form", paper(id_number=make_id_number(born=born))).status_code == status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,9 @@ import sqlalchemy as sa
 
 from portal import clock
 from portal.access import SYSTEM, By
-from portal.stations.register.models import StationStatus
+from portal.stations.register.models import Station, StationStatus
 from portal.stations.stocktaking import commands, queries
-from portal.stations.stocktaking.models import WriteOff
+from portal.stations.stocktaking.models import StockTransfer, WriteOff
 from portal.stations.supplies import commands as stock
 from portal.stations.supplies.models import Lot, StockMovement, StockShortage
 from portal.stations.supplies.queries import stock_of
@@ -48,7 +49,7 @@ def keepers(tree) -> tuple[By, By]:
 
 def held(db, *lots: Lot) -> list[int]:
     """What the lots hold now."""
-    known = dict(db.session.execute(sa.select(Lot.id, Lot.on_hand)).tuples().all())
+    known = dict(db.session.execute(sa.select(Lot.id, Lot.on_hand)).all())
     return [known[lot.id] for lot in lots]
 
 
@@ -186,6 +187,32 @@ def test_the_sender_may_take_it_back_until_it_arrived(station, other, shared, db
     with pytest.raises(Refused) as refused:
         commands.call_back(transfer=transfer, station=station, by=SYSTEM)
     assert codes(refused) == ["settled"]
+
+
+def test_of_two_who_settle_a_transfer_at_once_the_second_is_told(app, station, other, shared, db):
+    lot = put_in_stock(station, shared, 5)
+    transfer = commands.send(station=station, to=other, item=shared, quantity=5, by=SYSTEM)
+    db.session.commit()
+    transfer_id, station_id, told = transfer.id, station.id, []
+
+    def call_back() -> None:
+        with app.app_context():
+            mine, place = db.session.get_one(StockTransfer, transfer_id), db.session.get_one(Station, station_id)
+            try:
+                commands.call_back(transfer=mine, station=place, by=SYSTEM)
+                db.session.commit()
+            except Refused as refused:
+                told.extend(problem.code for problem in refused.problems)
+            db.session.remove()
+
+    commands.receive_transfer(transfer=transfer, station=other, received=5, by=SYSTEM)
+    thread = threading.Thread(target=call_back)
+    thread.start()
+    thread.join(0.5)
+    assert thread.is_alive(), "it waits"
+    db.session.commit()
+    thread.join(30)
+    assert (told, held(db, lot)) == (["settled"], [0])
 
 
 def test_where_nothing_can_be_sent(tree, station, other, shared, item):

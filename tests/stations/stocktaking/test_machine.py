@@ -150,7 +150,7 @@ class Shelf(RuleBasedStateMachine):
         database.session.flush()
         pieces = sa.case(*((StockMovement.kind == kind, sign * StockMovement.quantity) for kind, sign in SIGNS.items()))
         query = sa.select(StockMovement.lot_id, sa.func.sum(pieces)).group_by(StockMovement.lot_id)
-        by_lot = dict(database.session.execute(query).tuples().all())
+        by_lot = dict(database.session.execute(query).all())
         lots = database.session.execute(sa.select(Lot.id, Lot.station_id, Lot.on_hand).order_by(Lot.id)).all()
         assert {lot.id: lot.on_hand for lot in lots} == {ident: int(pieces) for ident, pieces in by_lot.items()}
         for station_id, pieces in self.shelf.items():

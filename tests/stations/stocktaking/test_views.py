@@ -17,7 +17,7 @@ from portal.stations.supplies.queries import stock_of
 from portal.stations.supplies.rules import StockCause
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
-from tests.factories.supplies import make_supply, put_in_stock
+from tests.factories.supplies import make_shelf, make_supply, put_in_stock
 from tests.factories.unions import small_tree
 
 
@@ -202,3 +202,29 @@ def test_a_lot_tells_its_story_by_when_it_happened(station, item, home, keeper, 
 def test_what_came_in_leads_to_purchases_and_transfers(station, home, keeper):
     page = text_of(keeper.get(f"{home}/receive"))
     assert f'href="/purchases/new?station={station.code}"' in page and f'href="{home}/transfers"' in page
+
+
+def test_what_waits_costs_the_same_for_one_station_and_for_many(tree, station, keeper, db):
+    make_shelf(station, tree.county, "甲")
+    counts = {}
+    for addition in (1, 3):
+        for number in range(addition):
+            make_shelf(make_station(union=tree.county), tree.county, f"{addition}-{number}")
+        for address in ("/staff/supplies", f"/staff/stations/{station.code}/supplies"):
+            counts.setdefault(address, []).append(statements(db, lambda to=address: keeper.get(to)))
+    assert all(first == second and second <= 20 for first, second in counts.values()), counts
+
+
+def statements(db, work) -> int:
+    """How many statements a request sends."""
+    seen = []
+
+    def note(connection, cursor, statement, *rest):
+        seen.append(statement)
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    return len(seen)

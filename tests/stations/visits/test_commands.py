@@ -12,6 +12,7 @@ from portal import clock, idempotency
 from portal.access import By
 from portal.members.workers import commands as workers
 from portal.members.workers.models import Purpose, Worker
+from portal.stations.seals.commands import seal_days
 from portal.stations.visits import commands, queries
 from portal.vocabulary import BasicService, Occupation
 from tests.factories.staff import make_account
@@ -166,8 +167,21 @@ def test_undo_takes_everything_down(db, world):
         assert (row.visits, row.identified, row.lines) == (0, 0, 0), table
     with clock.stopped_at(NOON + timedelta(minutes=2)):
         assert queries.today(world.station_id, clock.today()).visits == 0
+        assert queries.footprint(world.people[0]).this_month == 0
+    with clock.stopped_at(NOON + timedelta(days=1)):
+        assert queries.footprint(world.people[0]).last_before_today is None
     again = log(world, key="after undo", at=NOON + timedelta(minutes=2))
     assert again.fresh and not again.repeated
+
+
+def test_undo_gives_the_window_of_the_double_tap_back(db, world):
+    """What was taken back is no first tap: who is given it anew a minute later is logged anew, beside the one before."""
+    log(world)
+    again = log(world, at=NOON + timedelta(hours=1))
+    undo(db, world, again.line_id, at=NOON + timedelta(minutes=61))
+    assert [(row.line_at, row.previous_at) for row in rows(db, "recent_services")] == [(NOON, None)]
+    anew = log(world, at=NOON + timedelta(minutes=62))
+    assert (anew.fresh, anew.repeated) == (True, True)
 
 
 def test_undo_of_one_of_two_lines_keeps_the_visit(db, world):
@@ -206,7 +220,7 @@ def test_undo_leaves_an_audit_entry(db, world):
 @pytest.mark.parametrize("verb", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_what_is_written_stays(db, world, table, verb):
     undo(db, world, log(world).line_id)
-    commands.seal_days(by=world.by, until=date(2026, 8, 4))
+    seal_days(by=world.by, until=date(2026, 8, 4))
     db.session.commit()
     column = {"day_seals": "station_id"}.get(table, "at")
     statement = verb.format(table, column, column)
@@ -232,16 +246,6 @@ def test_a_missed_partition_refuses_nothing(db, world):
     db.session.commit()
     log(world, worker=1, at=datetime(2031, 1, 6, tzinfo=UTC))
     assert len(rows(db, "visits")) == 2
-
-
-def test_closed_days_are_sealed_once(db, world):
-    log(world)
-    log(world, worker=None, at=NOON + timedelta(days=1))
-    with clock.stopped_at(NOON + timedelta(days=1)):
-        assert commands.seal_days(by=world.by) == 1
-        assert commands.seal_days(by=world.by) == 0
-    seal = rows(db, "day_seals")[0]
-    assert (seal.day, seal.lines, len(seal.digest)) == (date(2026, 8, 3), 1, 32)
 
 
 def test_today_keeps_visits_and_people_apart(db, world):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -83,6 +85,13 @@ def test_a_wrong_form_keeps_what_was_typed(english, tree, changes, sentence):
     assert answer.status_code == 422
     assert sentence in body(answer) and "卫生间要远走" in body(answer)
     assert database.session.scalar(sa.select(sa.func.count()).select_from(Wish)) == 0
+
+
+def test_what_is_kept_holds_no_control_signs(english, tree):
+    """The inspecting client refuses a page with them; fields that are not text keep what was typed as it came."""
+    english.get("/stations/wish")
+    answer = english.send("/stations/wish", {"lat": "\0", "lng": "1\x7f", "place": "\x01", "words": "a\x1fb"})
+    assert answer.status_code == 422 and re.search(r">\s*ab</textarea>", body(answer))
 
 
 def test_too_many_from_one_place_must_wait(english, tree):

@@ -11,6 +11,8 @@ from python_calamine import CalamineWorkbook
 from portal import audit, clock
 from portal.access import SYSTEM, By, Role
 from portal.unions.trail import rules
+from portal.vocabulary import Occupation
+from portal.welfare.budgets.models import VersionKind
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.unions import small_tree
 
@@ -144,6 +146,16 @@ def test_details_read_as_words():
         ("kind", (rules.UnionKind.JOINT_UNION, rules.UnionKind.BRANCH)),
         ("role", (Role.OFFICER,)),
     ]
+
+
+def test_words_of_other_rooms_are_said_and_names_are_not():
+    details = {"occupation": "truck_driver", "kind": "interim", "status": "no word of ours", "name": "interim"}
+    assert dict(rules.readable(details)) == {
+        "occupation": (Occupation.TRUCK_DRIVER,),
+        "kind": (VersionKind.INTERIM,),
+        "status": ("no word of ours",),
+        "name": ("interim",),
+    }
 
 
 def test_every_action_that_is_written_has_words():

@@ -42,7 +42,8 @@ def world(db):
     start = clock.start_of(clock.today() + timedelta(days=1)) + timedelta(hours=10)
     tomorrow = make_session(programme, station, starts_at=start)
     other = make_session(programme, station, starts_at=start + timedelta(hours=4))
-    running = make_session(programme, station, starts_at=clock.now() - timedelta(minutes=5))
+    begun = max(clock.start_of(clock.today()), clock.now() - timedelta(minutes=5))  # a session is of one day
+    running = make_session(programme, station, starts_at=begun)
     return SimpleNamespace(tree=tree, station=station, programme=programme, tomorrow=tomorrow.id, other=other.id,
                            running=running.id, here=f"/sessions/{tomorrow.id}/bookings")  # fmt: skip
 
@@ -242,6 +243,21 @@ def test_the_sheet_on_paper_and_entering_it(officer, world):
     assert "Recorded" not in body(officer.get(again.location)) and Booking.query.count() == 2
 
 
+def test_a_refused_line_of_the_sheet_leaves_no_trace(officer, world):
+    """Whose place went to somebody else has not come, though others of the same sheet have."""
+    missed = book(world.running, way=BookedBy.DESK)
+    commands.mark_no_show(booking=missed, by=SYSTEM)
+    others = [book(world.running, way=BookedBy.DESK) for _ in range(2)]
+    here = f"/sessions/{world.running}/sheet/enter"
+    officer.get(here)
+    answer = officer.send(here, {"came": [str(missed.id), str(others[0].id)]})
+    said = body(officer.get(answer.location))
+    assert "Recorded: 1 came" in said and "was not stored" in said
+    stored = Booking.query.filter_by(id=missed.id).populate_existing().one()
+    assert (stored.status, stored.attended_at, stored.late) == (S.NO_SHOW, None, False)
+    assert state(others[0].id) is S.ATTENDED
+
+
 def test_a_sheet_is_entered_days_later(officer, world):
     """Whoever was marked as not come is put right, on the session's own day."""
     start = clock.now() - timedelta(days=2)
@@ -273,7 +289,15 @@ def test_a_message_to_all(officer, world, db):
     assert officer.send(here, {"text": " "}).status_code == 422
     long = officer.send(here, {"text": "很" * 301})
     assert long.status_code == 422 and "很" * 301 in body(long)
-    assert officer.send(here, {"text": "改在二楼，请走东门。"}).status_code == 303
+    words = {"text": "改在二楼，请走东门。"}
+    looked = officer.send(here, words)
+    assert looked.status_code == 422 and "as 1 message" in body(looked) and words["text"] in body(looked)
+    assert "as 2 messages in a row" in body(officer.send(here, {"text": "改" * 70})) and "4 messages in all" in body(
+        officer.send(here, {"text": "改" * 70})
+    )
+    assert words["text"] in body(officer.send(here, words | {"sure": "edit"}))
+    assert db.session.scalar(sa.select(sa.func.count(Message.id))) == before
+    assert officer.send(here, words | {"sure": "yes"}).status_code == 303
     assert db.session.scalar(sa.select(sa.func.count(Message.id))) == before + 2
 
 

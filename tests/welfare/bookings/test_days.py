@@ -204,6 +204,17 @@ def test_merged_records_are_one_person(union, db):
     assert outbox.Message.query.count() and Decimal(0) == booking.price
 
 
+@pytest.mark.parametrize("way", [BookedBy.WORKER, BookedBy.STAFF])
+def test_a_full_time_answers_with_the_booking_of_a_merged_record(programme, db, way):
+    session, survivor, merged = make_session(programme, capacity=1), make_worker(), make_worker()
+    held = make_booking(session, merged)
+    merged.merged_into_id = survivor.id
+    db.session.commit()
+    assert make_booking(session, survivor, way=way).id == held.id
+    with pytest.raises(Refused):
+        make_booking(session, way=way)
+
+
 def test_the_worker_does_what_time_does(programme, db):
     """Each job to its end, each booking in a transaction of its own; done once more it does nothing."""
     missed = make_session(programme, starts_at=NOW + timedelta(hours=1), capacity=3)

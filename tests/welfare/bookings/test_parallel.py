@@ -280,6 +280,18 @@ def test_two_who_give_up_at_once_make_two_offers(app):
     assert AuditEntry.query.filter_by(action="booking.offered").count() == 2
 
 
+def test_many_who_offer_what_is_free_offer_it_once(app):
+    """More places came free than people wait: each of them hears of one."""
+    session = make_session(programme(), capacity=MANY)
+    mine, waits, ident = some(session), make_booking(session, wait=True).id, session.id
+    gone = Booking.id.in_([one.id for one in mine])
+    database.session.execute(sa.update(Booking).where(gone).values(status=S.CANCELLED, place_id=None))
+    database.session.commit()
+    promote = lambda: commands.promote(session_id=ident, by=SYSTEM)  # noqa: E731
+    assert sorted(at_once(app, *[promote] * MANY)) == [0] * (MANY - 1) + [1]
+    assert held(ident) == taken(ident) == 1 and database.session.get_one(Booking, waits).status is S.OFFERED
+
+
 def test_an_offer_is_taken_or_runs_out(app):
     session = make_session(programme(), capacity=1)
     first, waits, ident = some(session, 1)[0], make_booking(session, wait=True), session.id

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from babel.dates import format_skeleton
 
 from portal import clock
 from portal.access import SYSTEM
@@ -113,6 +114,25 @@ def test_ones_bookings_stand_under_me(client, world, worker):
     booking = book(world.late, worker)
     for address, marked in (("/me/bookings", "/me"), (f"/me/bookings/{booking.id}", "/me"), (world.here, "/welfare")):
         assert set(re.findall(r'<a href="([^"]+)" aria-current="page"', body(client.get(address)))) == {marked}
+
+
+def test_what_cannot_be_cancelled_is_said_before_it_is_booked(client, world, worker):
+    chosen = f"{world.here}?session={world.late}"
+    assert "cannot be cancelled here" not in body(client.get(chosen))
+    world.programme.cancel_hours = 72
+    Booking.query.session.commit()
+    said = body(client.get(chosen))
+    assert "cannot be cancelled here" in said and "You can cancel until" not in said
+
+
+def test_a_booking_of_today_is_listed_with_its_day(client, world, worker):
+    booking = book(world.late, worker)
+    at = clock.start_of(clock.today()) + timedelta(days=1, hours=13)
+    with clock.stopped_at(at):
+        day = format_skeleton("MMMd", at, tzinfo=clock.SHANGHAI, locale="en")
+        for address in ("/me", "/me/bookings", f"/welfare/{world.code}"):
+            said = body(client.get(address))
+            assert f"{day} 14:00" in said[said.index(f"/me/bookings/{booking.id}") :][:300], address
 
 
 def test_a_double_tap_books_once(client, world, worker):

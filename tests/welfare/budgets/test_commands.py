@@ -59,8 +59,39 @@ def test_who_proposes_does_not_approve(union):
     [("49999.99", 1), ("50000.00", 2), ("499999.99", 2), ("500000.00", 3)],
 )
 def test_tiers_by_amount_include_the_limit(amount, tier):
-    assert rules.tier_of([Decimal(amount)]) == tier
-    assert rules.tier_of([-Decimal(amount), Decimal(1)]) == tier  # taking back much is as grave as giving much
+    assert rules.tier_of([Decimal(amount)], rules.Limits()) == tier
+    assert rules.tier_of([-Decimal(amount), Decimal(1)], rules.Limits()) == tier  # taking back much is as grave as giving much
+
+
+def test_a_union_sets_its_own_limits_for_what_is_handed_in_from_then_on(union):
+    made = make_budget(union, [line_values(amounts={make_source(union, granted=600): 600})], approve=False)
+    assert commands.submit(version=made.version, by=SYSTEM) == 1
+    by = staff()
+    commands.set_limits(union=union, minute_from=Decimal(200), review_from=Decimal(600), decided_in="会议纪要〔2026〕2号", by=by)
+    assert made.version.tier == 1, "what waits for a decision stays as it was"
+    commands.work_again(version=made.version, by=SYSTEM)
+    assert commands.submit(version=made.version, by=SYSTEM) == 3
+    entry = database.session.execute(
+        sa.text("SELECT union_id, details FROM audit_entries WHERE action = 'budget.limits_set'")
+    ).one()
+    assert entry.union_id == union.id and entry.details["minute_from"] == ["50000.00", "200"]
+    assert queries.limits_of(union.parent_id) == rules.Limits(), "another union keeps its own"
+
+
+def test_limits_stand_in_their_order_and_are_never_rewritten(union):
+    ask = {"union": union, "decided_in": "1", "by": SYSTEM}
+    assert problem(commands.set_limits, minute_from=Decimal(3), review_from=Decimal(2), **ask).code == "limits_in_order"
+    commands.set_limits(minute_from=Decimal(2), review_from=Decimal(2), **ask)
+    with pytest.raises(sa.exc.DBAPIError, match="append"), database.session.begin_nested():
+        database.session.execute(sa.text("UPDATE approval_limits SET minute_from = 1"))
+    with pytest.raises(sa.exc.IntegrityError) as refused:
+        database.session.execute(
+            sa.text(
+                "INSERT INTO approval_limits (id, union_id, minute_from, review_from, decided_in, set_at) "
+                "SELECT gen_random_uuid(), union_id, 3, 2, '1', now() FROM approval_limits"
+            )
+        )
+    assert refused.value.orig.diag.constraint_name == "ck_approval_limits_in_order"
 
 
 def test_a_meeting_and_the_audit_committee(union):
@@ -301,3 +332,19 @@ def test_money_is_moved_from_line_to_line_in_one_version(union):
     assert {name: totals_of_line(line.id).authority for name, line in made.lines.items()} == {"送清凉": 45, "站点运行": 55}
     database.session.refresh(source)
     assert source.allocated == 100
+
+
+def test_a_category_keeps_its_account_number(union):
+    """Typed once, a new line of the category has it, in the next year too; another category and another union have not."""
+    own, other = Category.WORKER_SERVICES, next(one for one in Category if one is not Category.WORKER_SERVICES)
+    source, later = make_source(union, granted=100), make_source(union, granted=100, year=2027)
+    make_budget(union, [line_values(amounts={source: 10}, account_number="5206-02")])
+    lines = [
+        line_values("体检", {later: 10}),
+        line_values("宣传", {later: 10}, category=other),
+        line_values("法律", {later: 1}, account_number="9"),
+    ]
+    made = make_budget(union, lines, year=2027).lines
+    assert [made[name].account_number for name in ("体检", "宣传", "法律")] == ["5206-02", None, "9"]
+    assert made["体检"].category is own
+    assert queries.find_account_number(union.parent_id, own) is None

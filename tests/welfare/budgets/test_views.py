@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import date
 from decimal import Decimal
+from html import unescape
 
 import openpyxl
 import pytest
 
 from portal.access import SYSTEM, Role
-from portal.welfare.budgets import queries
-from portal.welfare.budgets.models import Expenditure
+from portal.db import db as database
+from portal.welfare.budgets import commands, queries
+from portal.welfare.budgets.models import Expenditure, VersionKind
 from portal.welfare.ledger.models import BudgetStatus, Source
 from portal.welfare.ledger.queries import totals_of_line
+from portal.welfare.sources import commands as sources
 from tests.factories.money import line_values, make_budget, make_source
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.unions import small_tree
@@ -304,3 +308,56 @@ def test_a_year_has_its_own_lines(tree):
 def test_a_number_that_no_column_holds_is_nothing(someone, tree, address):
     make_budget(tree.county, [], approve=False)
     assert someone(Role.FINANCE, tree.county).get(f"/budgets/{tree.county.code}/{address}").status_code == 404
+
+
+def test_an_approver_sets_the_limits_and_finance_only_reads_them(tree, someone):
+    """What was typed stays when it is refused; the proposal that is handed in then needs its meeting."""
+    union = tree.federation_county
+    here = f"/budgets/{union.code}/limits"
+    finance, approver = someone(Role.FINANCE, tree.county), someone(Role.APPROVER, tree.county)
+    assert "¥50,000.00" in body(finance.get(here)) and "Set them anew" not in body(finance.get(here))
+    assert finance.send(here, {"minute_from": "1"}).status_code == 403
+    typed = {"minute_from": "30,000", "review_from": "20,000", "decided_in": "纪要 3 号"}
+    refused = approver.send(here, typed)
+    assert refused.status_code == 422 and "cannot be below" in body(refused) and "纪要 3 号" in body(refused)
+    assert approver.send(here, typed | {"review_from": "200,000"}).status_code == 303
+    assert "¥30,000.00" in body(finance.get(here)) and "纪要 3 号" in body(finance.get(here))
+    made = make_budget(union, [line_values(amounts={make_source(union, granted=30_000): 30_000})], approve=False)
+    shown = body(finance.get(f"/budgets/{union.code}/2026/versions/1"))
+    assert "with the minute of a meeting" in shown and here in shown
+    assert made.version.tier is None
+
+
+def waiting_links(client) -> list[str]:
+    """Where the lines under “Waiting for you” on the overview lead."""
+    card = body(client.get("/staff")).split('id="awaiting"')[1].split("</section>")[0]
+    return [unescape(one) for one in re.findall(r'href="([^"]+)"', card)]
+
+
+def test_what_waits_on_the_overview_opens_where_it_can_be_decided(tree, someone):
+    """An adjustment of a budget in force and an advance wait for the approver; returned, the adjustment waits for finance."""
+    union = tree.federation_county
+    source = make_source(union, granted=900, cash=100)
+    made = make_budget(union, [line_values(amounts={source: 500})])
+    version = commands.open_version(budget=made.budget, kind=VersionKind.ADJUSTMENT, reason="追加", by=SYSTEM)
+    line = made.lines["夏季送清凉"]
+    commands.put_line(version=version, values=line_values(amounts={source: 600}), line=line, by=SYSTEM)
+    commands.submit(version=version, by=SYSTEM)
+    late = make_source(union, "迟到的补助", 100, kind="superior_grant")
+    sources.propose_advance(lender=source, borrower=late, amount=Decimal(10), reason="未到账", by=SYSTEM)
+    make_budget(tree.town, [line_values(amounts={make_source(tree.town): 1})])
+    database.session.commit()
+    finance, approver = someone(Role.FINANCE, tree.county), someone(Role.APPROVER, tree.county)
+    listed = [body(approver.get(link)) for link in waiting_links(approver)]
+    assert any(f"/budgets/{union.code}/2026" in one and f"/budgets/{tree.town.code}/2026" not in one for one in listed)
+    assert any(f"/sources/{late.id}" in one and "未到账" in one for one in listed)
+    assert 'id="awaiting"' not in body(finance.get("/staff"))
+    approver.send(f"/budgets/{union.code}/2026/versions/2/return", {"answer": "请说明"})
+    assert [link for link in waiting_links(finance) if f"/budgets/{union.code}/2026" in body(finance.get(link))]
+
+
+def test_a_version_in_force_says_what_it_gave_and_does_not_count_it_twice(tree, someone):
+    union = tree.federation_county
+    make_budget(union, [line_values(amounts={make_source(union, granted=600): 600})])
+    shown = body(someone(Role.FINANCE, tree.county).get(f"/budgets/{union.code}/2026/versions/1"))
+    assert "¥600.00" in shown and "¥1,200.00" not in shown

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal import clock
-from portal.access import By
+from portal.access import SYSTEM, By
 from portal.audit import AuditEntry
 from portal.stations.supplies.models import StockShortage
 from portal.stations.visits.commands import log_visit
@@ -146,6 +146,17 @@ def test_what_was_given_is_always_stored_and_says_what_did_not_fit(union, db):
     assert short.settled_at is not None
 
 
+def test_late_money_that_is_refused_halfway_is_not_reserved(paid, monkeypatch):
+    line, station, programme = paid
+
+    def refuse(**_values):
+        raise Refused([commands.rules.no_rule()])
+
+    monkeypatch.setattr(commands.ledger, "spend", refuse)
+    row = give(programme, station, make_worker(), late=True, source=DeliverySource.PAPER)
+    assert "money" in row.flags and totals_of_line(line.id).reserved == 0
+
+
 def test_late_without_money_and_at_the_wrong_place_is_stored(union, db):
     line = make_line(union, 100, year=clock.today().year)
     programme = make_programme(union, stations=(make_station(union=union),), line_id=line.id)
@@ -213,7 +224,8 @@ def test_somebody_else_picks_it_up_and_is_named_in_cipher(shelf, db):
 def test_two_people_for_what_is_costly(union):
     shelf = make_shelf(union, item={"needs_two": True})
     decider = By("staff", shelf.programme.decided_by_account_id)
-    assert refusal(give, shelf.programme, shelf.station, shelf.worker, decider) == "two_people"
+    for by in (decider, SYSTEM):  # whoever is nobody's account is no second person
+        assert refusal(give, shelf.programme, shelf.station, shelf.worker, by) == "two_people"
     alone = give(shelf.programme, shelf.station, shelf.worker, decider, exception_reason="同事去医院了")
     assert (alone.exception_reason, alone.registered_by_account_id) == ("同事去医院了", decider.id)
     both = give(shelf.programme, shelf.station, make_worker(), exception_reason="不需要")

@@ -157,6 +157,24 @@ def test_a_booking_ahead_keeps_its_distance_to_both_sides():
     assert problem.says.message.startswith("Booked for") and problem.says.values["next"] == date(2027, 1, 20)
 
 
+def test_how_to_say_ones_sex_and_birth_date_is_said_once():
+    both = rules.problems_with_facts(RuleValues(sex="female", min_age=30), facts(sex=None, born_on=None), TODAY)
+    assert [one.code for one in both] == ["sex_unknown", "born_unknown"]
+    assert ["Say it under" in one.says.message for one in both] == [False, True]
+    (alone,) = rules.problems_with_facts(RuleValues(sex="female"), facts(sex=None, born_on=None), TODAY)
+    assert "Say it under" in alone.says.message
+
+
+def test_from_when_is_said_once_and_only_if_there_is_such_a_day():
+    august = had(date(2026, 8, 15))
+    never = RuleValues(interval_months=12, person_limit=1, limit_period=LimitPeriod.PROGRAMME)
+    interval, limit = rules.problems_with_person(never, facts(), [august], TODAY, now=NOW)
+    assert interval.says.message == "Received on %(day)s." and "reached" in limit.says.message
+    yearly = RuleValues(interval_months=12, person_limit=1, limit_period=LimitPeriod.YEAR)
+    interval, limit = rules.problems_with_person(yearly, facts(), [august], TODAY, now=NOW)
+    assert interval.says.values["next"] == date(2027, 8, 15) and limit.says.message == "%(limit)s."
+
+
 @pytest.mark.parametrize(
     ("period", "received", "expected", "next_day"),
     [

@@ -45,6 +45,13 @@ def test_groups(person, other, next_on, group):
     assert rules.group_of(person, other, next_on) is group
 
 
+def test_what_one_has_booked_is_no_refusal():
+    for person in ([red("interval")], [red("limit")], [red("interval"), red("limit")]):
+        assert rules.group_of(person, [red("no_place")], TODAY, TODAY) is Group.BOOKED
+    assert rules.group_of([red("limit"), red("members_only")], [], None, TODAY) is Group.NO
+    assert rules.group_of([], [], None, TODAY) is Group.NOW  # and may be booked once more
+
+
 def test_what_is_used_up():
     assert not rules.problems_with_quota(None, None, TODAY) and not rules.problems_with_quota(1, None, TODAY)
     assert "day" in rules.problems_with_quota(0, date(2026, 11, 23), TODAY)[0].says.values

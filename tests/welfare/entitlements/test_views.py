@@ -11,10 +11,11 @@ from portal.audit import AuditEntry
 from portal.db import db as database
 from portal.i18n import COOKIE
 from portal.members.workers.models import Worker
-from portal.welfare.eligibility.models import Standing
+from portal.welfare.eligibility.models import LimitPeriod, Standing
+from tests.factories.bookings import make_booking
 from tests.factories.eligibility import make_person
 from tests.factories.unions import small_tree
-from tests.factories.welfare import make_programme
+from tests.factories.welfare import make_programme, make_session
 from tests.factories.workers import make_id_number, make_worker, sign_in_worker
 
 
@@ -109,3 +110,19 @@ def test_who_cannot_have_it_reads_that_before_the_times(client, tree):
         page = html(client.get(f"/welfare/{programme.code}"))
         assert min(("Book a time", "May I have it?"), key=page.index) == first
     assert "Simply come by; nothing has to be booked." in html(client.get("/welfare/for-me"))
+
+
+def test_what_is_booked_is_said_once(client, tree):
+    """Who booked it and may not have it twice meets their booking, not a refusal: on its page, in the list, at the times."""
+    rule = {"person_limit": 1, "limit_period": LimitPeriod.PROGRAMME, "interval_months": 12}
+    programme = make_programme(tree.county, rule=rule)
+    worker, session = make_worker(confirmed=True), make_session(programme)
+    booking = make_booking(session, worker)
+    sign_in_worker(client, worker)
+    client.set_cookie(COOKIE, "en")
+    page = main_of(html(client.get(f"/welfare/{programme.code}")))
+    assert f"/me/bookings/{booking.id}" in page and "May I have it?" not in page and f"session={session.id}" not in page
+    assert page.count("At most 1 per person") == 1
+    assert f"/me/bookings/{booking.id}" in main_of(html(client.get(f"/welfare/{programme.code}/book")))
+    listed = main_of(html(client.get("/welfare/for-me")))
+    assert 'id="group-booked"' in listed and "At most" not in listed and "group-no" not in listed

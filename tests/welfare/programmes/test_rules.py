@@ -176,10 +176,12 @@ def test_what_is_missing_before_it_is_handed_in():
 
 def test_a_line_that_is_too_short_for_the_whole_quota_is_said_and_not_refused():
     """Amber, because the ledger itself refuses when it comes to it; the very sum is enough."""
-    one = programme(charge=Charge.PER_PLACE, quota=10, price=Decimal(500))
+    one = programme(charge=Charge.PER_PLACE, quota=10, price=Decimal(500), status=S.SUBMITTED)
     assert rules.problems_with_money(one, Decimal(5000)) == []
     short = rules.problems_with_money(one, Decimal("4999.99"))
     assert codes(short) == ["line_short"] and short[0].level is Level.AMBER
+    one.status = S.OPEN  # what was booked is taken from the line already
+    assert rules.problems_with_money(one, Decimal("4999.99")) == []
 
 
 def test_nobody_decides_their_own():
@@ -239,6 +241,9 @@ def test_every_way_and_every_booking_rule_is_said():
     assert rules.says_booking(programme(ways=["walk_in"])) == []
     for kind in BookingDays:
         assert rules.says_booking(programme(booking_days=kind))
+    opens = datetime(2026, 11, 3, 2, tzinfo=UTC)
+    later, past = (rules.says_booking(programme(booking_opens_at=opens), opens + timedelta(days=days)) for days in (-1, 1))
+    assert len(later) == len(past) + 1 and "Booking opens on %(moment)s." not in {one.message for one in past}
 
 
 def test_for_whom_is_said_without_how_often():

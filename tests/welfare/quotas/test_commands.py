@@ -141,6 +141,9 @@ def test_taking_back_by_hand_and_handing_down_anew(cascade):
     assert commands.take_back(share=cascade.of_station, by=SYSTEM) == 4
     assert numbers(cascade.of_county) == (30, 1, 0, 29)
     assert take(cascade, cascade.station) == cascade.of_county.id
+    commands.put_back(share_id=cascade.of_station.id, by=SYSTEM)  # a booking cancelled afterwards: nobody draws on it here
+    assert commands.take_back_due(by=SYSTEM) == 1
+    assert numbers(cascade.of_station) == (0, 0, 0, 0) and numbers(cascade.of_county) == (30, 0, 1, 29)
     assert refusal(commands.take_back, share=cascade.of_station) == "nothing_left"
     commands.hand_down(share=cascade.of_county, station=cascade.station, amount=2, by=SYSTEM)
     assert take(cascade, cascade.station) == cascade.of_station.id

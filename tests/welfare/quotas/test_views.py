@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from portal import clock
 from portal.access import SYSTEM, Role
@@ -105,3 +107,68 @@ def test_an_approved_programme_has_its_root(cascade):
     for tell in programmes.on_approved:
         tell(newest, SYSTEM)
     assert queries.find_root(newest.id).amount == 8
+
+
+def test_who_holds_a_share_hears_that_it_goes_back_and_that_it_went(client, cascade):
+    """On the overview of the union that holds it: a week ahead and a week after, with how many; others hear nothing."""
+    officer(client, cascade.county)
+    going = "/quota-shares"
+    assert f'href="{going}"' not in said(client.get("/staff"))
+    today = clock.today()
+    commands.change_share(share=cascade.of_county, amount=30, take_back_on=today + timedelta(days=3), by=SYSTEM)
+    database.session.commit()
+    assert f'href="{going}"' in said(client.get("/staff"))
+    assert f"/quota-shares/{cascade.of_county.id}" in said(client.get(going))
+    with clock.stopped_at(clock.start_of(today + timedelta(days=3))):
+        commands.take_back_due(by=SYSTEM)
+        database.session.commit()
+        assert f'href="{going}"' in said(officer(client, cascade.county).get("/staff"))
+        page = said(client.get(going))
+        assert ">25<" in page and "花园路驿站" not in page, "how many went back; the station's own share did not"
+        officer(client, cascade.sibling_county)
+        assert f'href="{going}"' not in said(client.get("/staff"))
+        assert str(cascade.of_county.id) not in said(client.get(going))
+    with clock.stopped_at(clock.start_of(today + timedelta(days=11))):
+        assert f'href="{going}"' not in said(officer(client, cascade.county).get("/staff"))
+
+
+def test_whoever_took_it_back_is_not_told_what_they_did(client, cascade):
+    officer(client, cascade.county)
+    client.send(f"/quota-shares/{cascade.of_station.id}/take-back")
+    assert 'href="/quota-shares"' not in said(client.get("/staff"))
+    assert 'href="/quota-shares"' in said(officer(client, cascade.county).get("/staff"))
+
+
+def test_a_large_cascade_is_read_a_level_and_a_page_at_a_time(client, cascade):
+    """However many hold a share, a page sends as many statements and shows one page of them."""
+    officer(client, cascade.city)
+    here = f"/programmes/{cascade.programme.code}/quota"
+    small = statements(lambda: client.get(here))
+    for number in range(60):
+        station = make_station(union=cascade.county, name=f"第{number}站", address=f"花园路{number}号")
+        commands.hand_down(share=cascade.root if number % 6 else cascade.of_county, station=station, amount=1, by=SYSTEM)
+    database.session.commit()
+    page = said(client.get(here))
+    assert "花园路驿站" not in page, "folded: it stands beneath its county"
+    assert page.count("data-open") == 51 and "after=" in page
+    assert statements(lambda: client.get(here)) <= small + 3
+    following = said(client.get(re.search(r'href="([^"]+after=[^"]+)"', page).group(1)))
+    assert following.count("data-open") == 3, "the top, and the two that were left: 2 counties and 50 stations in all"
+    below = f"/quota-shares/{cascade.of_county.id}"
+    before = statements(lambda: client.get(below))
+    assert "第0站" in said(client.get(below)) and before < 40
+
+
+def statements(work) -> int:
+    """How many statements a request sends."""
+    seen = []
+
+    def note(connection, cursor, statement, *rest):
+        seen.append(statement)
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        sa.event.remove(database.engine, "before_cursor_execute", note)
+    return len(seen)

@@ -30,10 +30,10 @@ expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Once more for a browser that stumbled on a busy machine. It shows as R in the run; what is broken fails both times."""
+    """Again for a browser that stumbled on a busy machine. It shows as R in the run; what is broken fails each time."""
     for item in items:
         if item.path.parent.name == "browser":
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def chromium() -> str | None:

@@ -38,7 +38,8 @@ def faults(page) -> list[str]:
     """What axe-core finds on the open page, and whether it scrolls sideways."""
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate(
-        "axe.run().then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ').slice(0, 300)))"
+        """() => axe.run({resultTypes: ['violations'], selectors: false})
+            .then(r => r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ').slice(0, 300)))"""
     )
     if not page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
         found.append("scrolls sideways")

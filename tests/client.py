@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy as sa
 from flask import has_app_context
 from flask.testing import FlaskClient
 from tinyhtml5 import inputstream
@@ -58,6 +60,21 @@ def inspect_html(html: str, *, whole: bool) -> list[str]:
         if not re.search(r'<html[^>]* lang="', text):
             wrong.append("no language")
     return wrong
+
+
+def count_statements(work: Callable[[], Any]) -> int:
+    """How many statements the database is asked while ``work`` runs."""
+    seen: list[str] = []
+
+    def note(connection, cursor, statement, *rest) -> None:
+        seen.append(statement)
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    return len(seen)
 
 
 class InspectingClient(FlaskClient):

@@ -15,6 +15,7 @@ from portal.stations.supplies import commands as stock
 from portal.stations.supplies.models import Lot
 from portal.stations.supplies.queries import stock_of
 from portal.stations.supplies.rules import StockCause
+from tests.client import count_statements
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
 from tests.factories.supplies import make_shelf, make_supply, put_in_stock
@@ -211,20 +212,5 @@ def test_what_waits_costs_the_same_for_one_station_and_for_many(tree, station, k
         for number in range(addition):
             make_shelf(make_station(union=tree.county), tree.county, f"{addition}-{number}")
         for address in ("/staff/supplies", f"/staff/stations/{station.code}/supplies"):
-            counts.setdefault(address, []).append(statements(db, lambda to=address: keeper.get(to)))
+            counts.setdefault(address, []).append(count_statements(lambda to=address: keeper.get(to)))
     assert all(first == second and second <= 20 for first, second in counts.values()), counts
-
-
-def statements(db, work) -> int:
-    """How many statements a request sends."""
-    seen = []
-
-    def note(connection, cursor, statement, *rest):
-        seen.append(statement)
-
-    sa.event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        work()
-    finally:
-        sa.event.remove(db.engine, "before_cursor_execute", note)
-    return len(seen)

@@ -19,6 +19,7 @@ from portal.outbox import Message
 from portal.web import idempotency_key
 from portal.welfare.bookings import commands
 from portal.welfare.bookings.models import BookedBy, Booking, BookingStatus
+from tests.client import count_statements
 from tests.factories.money import make_line
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
@@ -372,24 +373,9 @@ def test_the_list_costs_the_same_for_two_and_for_many(officer, world, db):
         for _ in range(people):
             book(big)
         for address in (f"/sessions/{big}/bookings", f"/sessions/{big}/sheet"):
-            counts.setdefault(address, []).append(statements(db, lambda to=address: officer.get(to)))
+            counts.setdefault(address, []).append(count_statements(lambda to=address: officer.get(to)))
     assert all(first == second for first, second in counts.values()), counts
     assert counts[f"/sessions/{big}/bookings"][0] <= 10, counts
-
-
-def statements(db, work) -> int:
-    """How many statements a request sends."""
-    seen = []
-
-    def note(connection, cursor, statement, *rest):
-        seen.append(statement)
-
-    sa.event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        work()
-    finally:
-        sa.event.remove(db.engine, "before_cursor_execute", note)
-    return len(seen)
 
 
 def test_a_ledger_entry_leads_to_the_booking_for_who_keeps_it_otherwise_to_its_session(app, db):

@@ -17,6 +17,7 @@ from portal.web import idempotency_key
 from portal.welfare.bookings import commands, queries
 from portal.welfare.bookings.models import BookedBy, Booking, BookingStatus
 from portal.welfare.programmes.models import BookingDays, ProgrammeStatus
+from tests.client import count_statements
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
 from tests.factories.welfare import make_programme, make_session
@@ -328,21 +329,6 @@ def test_the_list_costs_the_same_for_one_and_for_many(client, world, worker, db)
             book(full)
             book(full, worker, wait=True)
         for address in ("/me/bookings", world.here, f"/welfare/{world.code}", "/me"):
-            counts.setdefault(address, []).append(statements(db, lambda to=address: client.get(to)))
+            counts.setdefault(address, []).append(count_statements(lambda to=address: client.get(to)))
     assert all(first == second for first, second in counts.values()), counts
     assert counts["/me/bookings"][0] <= 8 and counts[world.here][0] <= 8, counts
-
-
-def statements(db, work) -> int:
-    """How many statements a request sends."""
-    seen = []
-
-    def note(connection, cursor, statement, *rest):
-        seen.append(statement)
-
-    sa.event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        work()
-    finally:
-        sa.event.remove(db.engine, "before_cursor_execute", note)
-    return len(seen)

@@ -6,13 +6,13 @@ import re
 from datetime import timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from portal import clock
 from portal.access import SYSTEM, Role
 from portal.db import db as database
 from portal.welfare.programmes import commands as programmes
 from portal.welfare.quotas import commands, queries
+from tests.client import count_statements
 from tests.factories.staff import make_account, sign_in_quickly
 from tests.factories.stations import make_station
 from tests.factories.unions import small_tree
@@ -143,7 +143,7 @@ def test_a_large_cascade_is_read_a_level_and_a_page_at_a_time(client, cascade):
     """However many hold a share, a page sends as many statements and shows one page of them."""
     officer(client, cascade.city)
     here = f"/programmes/{cascade.programme.code}/quota"
-    small = statements(lambda: client.get(here))
+    small = count_statements(lambda: client.get(here))
     for number in range(60):
         station = make_station(union=cascade.county, name=f"第{number}站", address=f"花园路{number}号")
         commands.hand_down(share=cascade.root if number % 6 else cascade.of_county, station=station, amount=1, by=SYSTEM)
@@ -151,24 +151,9 @@ def test_a_large_cascade_is_read_a_level_and_a_page_at_a_time(client, cascade):
     page = said(client.get(here))
     assert "花园路驿站" not in page, "folded: it stands beneath its county"
     assert page.count("data-open") == 51 and "after=" in page
-    assert statements(lambda: client.get(here)) <= small + 3
+    assert count_statements(lambda: client.get(here)) <= small + 3
     following = said(client.get(re.search(r'href="([^"]+after=[^"]+)"', page).group(1)))
     assert following.count("data-open") == 3, "the top, and the two that were left: 2 counties and 50 stations in all"
     below = f"/quota-shares/{cascade.of_county.id}"
-    before = statements(lambda: client.get(below))
+    before = count_statements(lambda: client.get(below))
     assert "第0站" in said(client.get(below)) and before < 40
-
-
-def statements(work) -> int:
-    """How many statements a request sends."""
-    seen = []
-
-    def note(connection, cursor, statement, *rest):
-        seen.append(statement)
-
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        work()
-    finally:
-        sa.event.remove(database.engine, "before_cursor_execute", note)
-    return len(seen)

@@ -5,8 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than the two cores of CI: there is always one that waits for the database or the browser.
-WORKERS ?= 3
+# A third process on two cores gained nothing: they are busy with two.
+WORKERS ?= 2
 
 .PHONY: demo test setup messages check clean lint
 

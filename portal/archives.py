@@ -77,6 +77,7 @@ def _inspect_archive(content: bytes) -> None:
                     with archive.open(member) as stream:
                         _inspect_opendocument(stream)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        # zipfile's words for a compression it does not know (NotImplementedError) and a locked member (RuntimeError) too
         raise damaged() from error
 
 
